@@ -1,0 +1,8 @@
+//! What touches the world: the `Action` trait, the one egress door, and the integrations.
+//!
+//! Owns how an effect is done. Never sees the store: an action cannot write history. What an
+//! action wants remembered it returns as data ([`action::HouseChange`]), and the commit that
+//! records its outcome stores it.
+
+pub mod action;
+pub mod egress;

@@ -1,0 +1,26 @@
+//! The playbook language: from YAML text to a checked, compiled plan.
+//!
+//! Owns the words a playbook may use, their types and their meaning. Pure: no clock, no
+//! network, no files, no async runtime. Imports nothing else of this workspace.
+//!
+//! Map of the crate, in reading order:
+//! - the nouns: [`incident`], [`marking`], [`operator`] (entities, connections, guardrails);
+//! - what the language knows of an action: [`types`], [`action_spec`];
+//! - places and messages: [`diagnostic`];
+//! - the two façades over foreign languages: [`expression`] (CEL), [`template`] (Handlebars),
+//!   both reading through [`names::Names`];
+//! - the result: [`plan`].
+
+pub mod action_spec;
+pub mod arguments;
+pub mod compile;
+pub mod diagnostic;
+pub mod duration;
+pub mod expression;
+pub mod incident;
+pub mod marking;
+pub mod names;
+pub mod operator;
+pub mod plan;
+pub mod template;
+pub mod types;

@@ -1,0 +1,254 @@
+//! The compiled playbook: everything decided that can be decided before a run.
+//!
+//! Owns the data the engine interprets. Built by the compiler only; a plan that exists cannot
+//! fail for a reason readable in its text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use petgraph::graph::DiGraph;
+use serde_json::Value;
+
+use crate::action_spec::{ActionSpec, ErrorKind};
+use crate::arguments::Argument;
+use crate::duration::Span;
+use crate::expression::Expression;
+use crate::incident::IncidentType;
+use crate::marking::{EffectClass, Pap, Tlp};
+use crate::template::Template;
+use crate::types::Type;
+
+/// Steps of one playbook, all sections together.
+pub const STEPS_MAX: usize = 150;
+/// Attempts of one step, the first included.
+pub const ATTEMPTS_MAX: u32 = 8;
+/// Longest wait between two attempts.
+pub const BACKOFF_MAX: Span = Span::hours(1);
+/// Items of one `for_each` over reads and records.
+pub const ITEMS_MAX: usize = 10_000;
+/// Items of one `for_each` over effects above `record`.
+pub const EFFECT_ITEMS_MAX: usize = 1_000;
+/// Items in work at once unless `max_parallel` says otherwise.
+pub const PARALLEL_DEFAULT: usize = 5;
+
+/// A compiled playbook. Identity is [`Plan::revision`]; a run pins it for ever.
+#[derive(Debug)]
+pub struct Plan {
+    /// The file stem.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// For humans; identity is the revision.
+    pub version: i64,
+    /// For 3 a.m.
+    pub description: String,
+    /// The role that reviews changes of `may` and `limits`.
+    pub owner: String,
+    /// Free tags.
+    pub tags: Vec<String>,
+    /// SHA-256 over the canonical JSON of the parsed playbook, lower-case hexadecimal.
+    pub revision: String,
+    /// The text it was compiled from.
+    pub source: Arc<str>,
+    /// When it starts.
+    pub trigger: Trigger,
+    /// Ceilings of a whole run.
+    pub limits: Limits,
+    /// Effect classes beyond `record` that may occur.
+    pub may: BTreeSet<EffectClass>,
+    /// Typed inputs of a start.
+    pub inputs: IndexMap<String, Input>,
+    /// Named values in an order in which each comes after what it reads.
+    pub lets: IndexMap<String, Let>,
+    /// All steps: `steps`, then `on_failure`, then `finally`, each in file order.
+    pub steps: IndexMap<String, Step>,
+    /// Who waits for whom among `steps` and lets. Acyclic. Node weights name them.
+    pub graph: DiGraph<Node, Edge>,
+    /// Typed result.
+    pub outputs: IndexMap<String, Expression>,
+    /// Mail templates its steps name, by `mail/<name>.<language>`; part of the revision.
+    pub templates: IndexMap<String, MailTemplate>,
+}
+
+/// A mail template file: `templates/mail/<name>.<lang>.hbs`.
+#[derive(Debug)]
+pub struct MailTemplate {
+    /// Its parameters and their types; passed under `params:` of the step.
+    pub params: IndexMap<String, Type>,
+    /// At most 90 characters when rendered, without controls.
+    pub subject: Template,
+    /// The text. Reads `incident entity org run` and its parameters by bare name, never `steps`.
+    pub text: Template,
+    /// The marking of the text; the stricter of it and the incident's goes out.
+    pub tlp: Option<Tlp>,
+}
+
+/// A node of the order graph.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Node {
+    /// A step by id.
+    Step(String),
+    /// A let by name.
+    Let(String),
+}
+
+/// Why one waits for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Edge {
+    /// Reads its value; absence skips the reader.
+    Needs,
+    /// Reads its value inside `has` or `default`, or only its status or counts; waits until it is
+    /// settled in any way.
+    Guarded,
+    /// Pure order from `after:`.
+    After,
+}
+
+/// When runs start.
+#[derive(Debug)]
+pub struct Trigger {
+    /// Types of incident; empty means none start it by themselves.
+    pub incident: Vec<IncidentType>,
+    /// Precondition, over `incident`, `entity`, `org`. Also of a manual start.
+    pub when: Option<Expression>,
+    /// Later equal incidents attach to the run instead of starting another.
+    pub once_per: Option<OncePer>,
+    /// Whether people may start it.
+    pub manual: bool,
+}
+
+/// `trigger.once_per`.
+#[derive(Debug)]
+pub struct OncePer {
+    /// What "equal" means.
+    pub key: Argument,
+    /// For how long.
+    pub within: Span,
+}
+
+/// Ceilings of a whole run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The strictest TLP accepted.
+    pub tlp: Tlp,
+    /// The strictest PAP accepted.
+    pub pap: Pap,
+    /// How long a run may take.
+    pub time: Span,
+    /// How many effects above `record` it may have.
+    pub effects: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            tlp: Tlp::Amber,
+            pap: Pap::Amber,
+            time: Span::hours(24),
+            effects: 200,
+        }
+    }
+}
+
+/// One input.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its type.
+    pub ty: Type,
+    /// Value when none is given; without one it must be given.
+    pub default: Option<Value>,
+    /// Smallest value (int, double, duration).
+    pub min: Option<Value>,
+    /// Largest value.
+    pub max: Option<Value>,
+    /// The only values.
+    pub choices: Vec<Value>,
+    /// For people.
+    pub description: Option<String>,
+    /// Label in a start form.
+    pub ask: Option<String>,
+}
+
+/// A named, typed, pure value.
+#[derive(Debug)]
+pub struct Let {
+    /// Its expression.
+    pub expression: Expression,
+}
+
+/// Where a step stands in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Section {
+    /// `steps`.
+    Steps,
+    /// `on_failure`: when the run is failing.
+    OnFailure,
+    /// `finally`: always.
+    Finally,
+}
+
+/// One step.
+#[derive(Debug)]
+pub struct Step {
+    /// Its id.
+    pub id: String,
+    /// What timeline and report say.
+    pub name: Template,
+    /// Where it stands.
+    pub section: Section,
+    /// The contract of the action it uses.
+    pub action: Arc<ActionSpec>,
+    /// The connection it names.
+    pub using: Option<String>,
+    /// Parameters by name.
+    pub with: IndexMap<String, Argument>,
+    /// Whether it runs.
+    pub condition: Option<Expression>,
+    /// One node, many items.
+    pub for_each: Option<ForEach>,
+    /// Steps and lets it waits for, and why; the incoming edges of its node. For `on_failure` and
+    /// `finally` steps only those of the same section, since the earlier section is over by then.
+    pub waits_for: BTreeMap<Node, Edge>,
+    /// Of one attempt.
+    pub timeout: Span,
+    /// Trying again.
+    pub retry: Retry,
+    /// What a failure of it means for the run.
+    pub on_failure: OnFailure,
+    /// Whether a refusal by guardrail or marking lets the run go on (effects only; a refused read
+    /// counts as failed).
+    pub if_refused_continue: bool,
+}
+
+/// `for_each`.
+#[derive(Debug)]
+pub struct ForEach {
+    /// Loop variable.
+    pub variable: String,
+    /// The list.
+    pub list: Expression,
+    /// Items in work at once.
+    pub max_parallel: usize,
+}
+
+/// `retry`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// Shortest and longest wait.
+    pub backoff: (Span, Span),
+    /// Which failures are tried again.
+    pub errors: BTreeSet<ErrorKind>,
+}
+
+/// `on_failure` of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnFailure {
+    /// The run is failing; nothing new starts but `on_failure` and `finally`.
+    Stop,
+    /// The run goes on; the failure is counted as handled.
+    Continue,
+}

@@ -1,0 +1,150 @@
+//! Who acts, through which channel, and what they may see.
+//!
+//! Owns the only ways to make a [`Scope`]: a verified API token, or holding the store itself.
+//! No query can be asked without one, and there is no public constructor: tenancy is a type.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::EntityId;
+
+/// The way an operation came in. The record names the true one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A terminal on the machine that holds the store.
+    Terminal,
+    /// The HTTP API.
+    Api,
+    /// Sortie itself.
+    Engine,
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actor {
+    /// `token:<name>`, `operator:<system user>`, `engine`.
+    pub name: String,
+    /// Through what.
+    pub channel: Channel,
+}
+
+impl Actor {
+    /// Sortie itself: triggers, expiry, recovery.
+    pub fn engine() -> Self {
+        Self {
+            name: "engine".to_owned(),
+            channel: Channel::Engine,
+        }
+    }
+}
+
+/// What a principal may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// Post incidents.
+    Submit,
+    /// See incidents and runs.
+    See,
+    /// Start playbooks and cancel runs.
+    Start,
+    /// Read the audit trail.
+    Audit,
+}
+
+/// Which entities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Every entity, also ones added later.
+    All,
+    /// These.
+    Entities(BTreeSet<EntityId>),
+}
+
+impl Reach {
+    /// Whether an entity is within.
+    pub fn covers(&self, entity: &EntityId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Entities(entities) => entities.contains(entity),
+        }
+    }
+}
+
+/// An authenticated actor with what they may do. Made by authentication only.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    actor: Actor,
+    permissions: BTreeSet<Permission>,
+    reach: Reach,
+}
+
+/// The proof that a query is allowed: one permission over a set of entities. Made by
+/// [`Principal::scope`] only.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    permission: Permission,
+    reach: Reach,
+}
+
+/// Why an operation is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The principal lacks the permission.
+    #[error("{actor} may not {permission:?}")]
+    Permission {
+        /// Who.
+        actor: String,
+        /// What.
+        permission: Permission,
+    },
+    /// The entity is out of reach. Shown to the outside as "not found".
+    #[error("{actor} has no access to entity `{entity}`")]
+    Entity {
+        /// Who.
+        actor: String,
+        /// Which.
+        entity: EntityId,
+    },
+}
+
+impl Principal {
+    /// Who.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The scope for one permission.
+    pub fn scope(&self, permission: Permission) -> Result<Scope, Denied> {
+        if self.permissions.contains(&permission) {
+            Ok(Scope {
+                permission,
+                reach: self.reach.clone(),
+            })
+        } else {
+            Err(Denied::Permission {
+                actor: self.actor.name.clone(),
+                permission,
+            })
+        }
+    }
+}
+
+impl Scope {
+    /// What it permits.
+    pub fn permission(&self) -> Permission {
+        self.permission
+    }
+    /// Over which entities.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+    /// Whether an entity is within.
+    pub fn covers(&self, entity: &EntityId) -> bool {
+        self.reach.covers(entity)
+    }
+}

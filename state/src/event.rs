@@ -1,0 +1,399 @@
+//! The events of a run: what is stored, what is folded, what is audited. One stream, one truth.
+//!
+//! Owns the closed set of events and their JSON form. A kind may be added, a field may be added
+//! with a default; nothing is renamed, removed or given another meaning. `golden/` holds one
+//! line of every kind, which every later version must still read. An unknown kind is refused,
+//! never skipped.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use playbooks::action_spec::{ErrorKind, Recovery};
+use playbooks::duration::Span;
+use playbooks::marking::{EffectClass, Pap, Tlp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::access::Actor;
+use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
+
+/// Position of an event in its run, from 0 without gaps.
+pub type Seq = u64;
+
+/// An event with its place and time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// Position in the run.
+    pub seq: Seq,
+    /// The writer's clock when it was decided. Not necessarily increasing.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Which playbook ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaybookRef {
+    /// Its id.
+    pub id: String,
+    /// Its version, for people.
+    pub version: i64,
+    /// Its identity: the plan's content hash.
+    pub revision: String,
+}
+
+/// Why a run exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartedBy {
+    /// Its trigger matched a new incident.
+    Trigger,
+    /// Somebody started it.
+    Hand,
+    /// An effect reached its end and is taken back by itself.
+    Expiry,
+}
+
+/// Whether effects happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// As written.
+    Auto,
+    /// Reads happen, effects are only recorded as what they would have been.
+    Simulate,
+}
+
+/// One thing that happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// The run exists. Always event 0.
+    Started(Started),
+    /// A let got its value, or is absent with a reason. Recorded once.
+    LetSettled {
+        /// Its name.
+        name: String,
+        /// Its value; `None` when absent.
+        value: Option<Value>,
+        /// Why it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        absent: Option<String>,
+    },
+    /// The items of a `for_each` step are fixed.
+    Expanded {
+        /// The step.
+        step: String,
+        /// The items, in order.
+        items: Vec<Value>,
+    },
+    /// A step or item will not run.
+    Skipped {
+        /// Which.
+        path: Path,
+        /// Why, typed; never empty.
+        cause: SkipCause,
+    },
+    /// An effect or read was refused by a rule below playbooks. Nothing was sent.
+    Refused {
+        /// Which.
+        path: Path,
+        /// By which rule.
+        cause: RefusalKind,
+        /// In words: `203.0.113.77 is on the never-block list of ville-exemple`.
+        detail: String,
+    },
+    /// What will be done, durable before it is done.
+    Intended(Intended),
+    /// What came of it.
+    Finished {
+        /// Which.
+        path: Path,
+        /// Its attempt, from 1.
+        attempt: u32,
+        /// The outcome.
+        outcome: Outcome,
+        /// How long it took, milliseconds.
+        duration_ms: u64,
+    },
+    /// Recovery found an intent without outcome.
+    Lost {
+        /// Which.
+        path: Path,
+        /// Its attempt.
+        attempt: u32,
+    },
+    /// The far end was asked whether an effect had happened.
+    Probed {
+        /// Which.
+        path: Path,
+        /// Its attempt.
+        attempt: u32,
+        /// The answer.
+        answer: ProbeAnswer,
+    },
+    /// Nobody can tell whether an effect happened. Waits for a person.
+    OutcomeUnknown {
+        /// Which.
+        path: Path,
+        /// Its attempt.
+        attempt: u32,
+        /// Why nobody can tell.
+        detail: String,
+    },
+    /// The next attempt of a step or item is due at a time.
+    RetryScheduled {
+        /// Which.
+        path: Path,
+        /// The attempt that will be made.
+        attempt: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// The run is failing: nothing new starts but `on_failure` and `finally`.
+    Failing {
+        /// The step whose failure decided it; none when the run's time is over.
+        step: Option<String>,
+        /// In words.
+        error: String,
+    },
+    /// The run was asked to stop.
+    CancelRequested {
+        /// By whom.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// The run is over. Always the last event.
+    Closed {
+        /// How.
+        status: RunStatus,
+        /// Typed result; absent outputs are left out.
+        outputs: BTreeMap<String, Value>,
+        /// One sentence for people.
+        summary: String,
+        /// Failures that a step's `on_failure: continue` handled.
+        handled_failures: u32,
+        /// Events of the run, this one included.
+        records: u64,
+    },
+}
+
+/// Event 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// Whose it is.
+    pub entity: EntityId,
+    /// The incident it works on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// The playbook, pinned.
+    pub playbook: PlaybookRef,
+    /// Why it exists.
+    pub by: StartedBy,
+    /// Who.
+    pub actor: Actor,
+    /// Whether effects happen.
+    pub mode: Mode,
+    /// Inputs after defaults.
+    pub inputs: BTreeMap<String, Value>,
+    /// The incident as it was at the start, as the language reads it. Later changes of the
+    /// incident do not change what a running playbook sees.
+    pub facts: Value,
+    /// When the run's time is over.
+    pub deadline: Timestamp,
+}
+
+/// Why a step was skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SkipCause {
+    /// Its `if` said no.
+    IfFalse {
+        /// The text of the condition.
+        condition: String,
+    },
+    /// Its `if` reads something absent.
+    IfUndecided {
+        /// In words: `needs steps.copies, which was skipped`.
+        why: String,
+    },
+    /// It reads the output of a step that has none.
+    Needs {
+        /// In words: `needs steps.copies, which was skipped: if was false`.
+        why: String,
+    },
+    /// It reads something else that is absent.
+    Absent {
+        /// In words.
+        why: String,
+    },
+    /// The run is failing.
+    RunFailing,
+    /// The run was cancelled.
+    RunCancelled,
+}
+
+/// Which rule refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// The marking is above a ceiling.
+    Tlp,
+    /// The action is more active than PAP allows.
+    Pap,
+    /// The target is on a never-block list.
+    NeverBlock,
+    /// The target is a private, special or own range, or too wide.
+    PrivateRange,
+    /// A budget is used up.
+    Budget,
+    /// Effects are paused.
+    Paused,
+    /// The entity has not pre-authorised it, no connection offers it, or another rule of the
+    /// operator forbids it.
+    Policy,
+}
+
+/// An effect or read about to be sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intended {
+    /// Which.
+    pub path: Path,
+    /// From 1.
+    pub attempt: u32,
+    /// Shared by all attempts of one intention.
+    pub key: EffectKey,
+    /// The capability.
+    pub action: String,
+    /// Its class.
+    pub effect: EffectClass,
+    /// The connections, one unless providers are merged; empty for actions in the house.
+    pub connections: Vec<String>,
+    /// Connections that were left out, with the reason (marking above the ceiling).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// The arguments, resolved. Secrets are not among them.
+    pub arguments: Value,
+    /// The marking it carries.
+    pub tlp: Tlp,
+    /// The marking it carries.
+    pub pap: Pap,
+    /// How recovery may treat it.
+    pub recovery: Recovery,
+    /// Longest time.
+    pub timeout: Span,
+    /// When the effect ends by itself or is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A provider that was not asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The connection.
+    pub connection: String,
+    /// In words.
+    pub why: String,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Done.
+    Succeeded {
+        /// Outputs, checked against the action's promise.
+        output: Value,
+        /// What the far end calls it (ticket number, message id), for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
+    /// Not done.
+    Failed {
+        /// Kind, for decisions.
+        kind: ErrorKind,
+        /// In words, without secrets.
+        detail: String,
+        /// Whether it is certain that nothing happened outside. `false` makes an effect doubtful.
+        not_sent: bool,
+        /// When the far end asks to be tried again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<Span>,
+    },
+    /// Simulated: would have been sent.
+    Simulated {
+        /// The example output that the run goes on with.
+        output: Value,
+    },
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ProbeAnswer {
+    /// It happened; here are its outputs.
+    Done {
+        /// Outputs.
+        output: Value,
+    },
+    /// It did not happen.
+    NotDone,
+    /// Cannot tell.
+    CannotTell {
+        /// Why.
+        detail: String,
+    },
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Work is going on.
+    Running,
+    /// Waits for a time.
+    Waiting,
+    /// Failed somewhere; `on_failure` and `finally` are running.
+    Failing,
+    /// Waits for a person: an unknown outcome.
+    Stuck,
+    /// Over: done, perhaps with handled failures.
+    Succeeded,
+    /// Over: a failure that nothing handled.
+    Failed,
+    /// Over: refused at the start or by a rule.
+    Refused,
+    /// Over: cancelled.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// Whether the run is over for good.
+    pub const fn is_over(self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Refused | Self::Cancelled
+        )
+    }
+    /// The spelling in files, JSON and output.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Failing => "failing",
+            Self::Stuck => "stuck",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}

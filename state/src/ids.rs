@@ -1,0 +1,165 @@
+//! Identifiers. Whole-value comparison only; nothing here is ever matched by prefix except where
+//! a person types a short run id, which [`RunId::matches_prefix`] owns.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is not {what}")]
+pub struct BadId {
+    /// The text, cut to 64 characters.
+    pub found: String,
+    /// The form that was expected, for people.
+    pub what: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(std::sync::Arc<str>);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str { &self.0 }
+        }
+        impl FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) { Ok(Self(text.into())) } else {
+                    Err(BadId { found: text.chars().take(64).collect(), what: $what })
+                }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> { serializer.serialize_str(&self.0) }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+fn slug(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+}
+
+text_id! {
+    /// An entity, `[a-z0-9][a-z0-9-]{0,62}`. The first part of every key in the store.
+    EntityId, "an entity id: lower-case letters, digits and `-`, at most 63", slug
+}
+
+text_id! {
+    /// An incident: its speakable reference, `PH-2026-00417`.
+    IncidentId, "an incident reference such as PH-2026-00417", |text| {
+        let mut parts = text.split('-');
+        let (Some(letters), Some(year), Some(number), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return false;
+        };
+        letters.len() == 2 && letters.bytes().all(|b| b.is_ascii_uppercase())
+            && year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit())
+            && (5..=12).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit())
+    }
+}
+
+text_id! {
+    /// A run: 26 characters of lower-case Crockford base32 over 128 bits (48 bits of milliseconds,
+    /// 80 bits of randomness), so ids sort by start.
+    RunId, "a run id: 26 characters of 0-9 and a-z without i, l, o, u", |text| {
+        text.len() == 26 && text.bytes().all(|byte| CROCKFORD.contains(&byte))
+    }
+}
+
+text_id! {
+    /// The key of an effect: lower-case hexadecimal SHA-256 over entity, run, step path, item,
+    /// generation, action and canonical arguments. No attempt number, so all retries share it.
+    EffectKey, "an effect key: 64 hexadecimal digits", |text| {
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    }
+}
+
+const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+impl RunId {
+    /// The id for these bits. `milliseconds` since 1970; both are parameters so that the engine
+    /// and its tests stay deterministic.
+    pub fn from_parts(milliseconds: u64, random: u128) -> Self {
+        let bits = (u128::from(milliseconds & 0xffff_ffff_ffff) << 80) | (random & ((1 << 80) - 1));
+        let text: String = (0..26)
+            .rev()
+            .map(|place| {
+                let index = usize::try_from((bits >> (place * 5)) & 31).unwrap_or(0);
+                char::from(CROCKFORD.get(index).copied().unwrap_or(b'0'))
+            })
+            .collect();
+        Self(text.into())
+    }
+
+    /// Whether a person may mean this run by these characters.
+    pub fn matches_prefix(&self, prefix: &str) -> bool {
+        !prefix.is_empty() && self.0.starts_with(&prefix.to_ascii_lowercase())
+    }
+
+    /// The first ten characters: unique unless two runs start in the same millisecond.
+    pub fn short(&self) -> &str {
+        self.0.get(..10).unwrap_or(&self.0)
+    }
+}
+
+impl EffectKey {
+    /// The visible marker written into far systems: `sortie-` and the first 16 characters.
+    pub fn marker(&self) -> String {
+        format!("sortie-{}", self.0.get(..16).unwrap_or(&self.0))
+    }
+}
+
+/// One place of work in a run: a step, or one item of a `for_each` step.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Path {
+    /// The step.
+    pub step: std::sync::Arc<str>,
+    /// The item's place in the list, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
+}
+
+impl Path {
+    /// A step without items.
+    pub fn step(step: &str) -> Self {
+        Self {
+            step: step.into(),
+            item: None,
+        }
+    }
+    /// One item of a step.
+    pub fn item(step: &str, item: u32) -> Self {
+        Self {
+            step: step.into(),
+            item: Some(item),
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.item {
+            Some(item) => write!(f, "{}[{item}]", self.step),
+            None => f.write_str(&self.step),
+        }
+    }
+}

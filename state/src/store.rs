@@ -1,0 +1,597 @@
+//! The store contract. Every backend fulfils exactly this; `conformance` says so.
+//!
+//! Owns what a store must promise. Nothing is acknowledged before it is durable: when a method
+//! that writes returns `Ok`, the bytes and the file length are on the device. When it returns
+//! [`StoreError::Stopped`], nothing more will be acknowledged until the next start.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use playbooks::duration::Span;
+use playbooks::incident::{Incident, IncidentStatus, IncidentType};
+use playbooks::marking::{Pap, Severity, Tlp, Verdict};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::access::{Actor, Scope};
+use crate::event::{Event, PlaybookRef, Recorded, RunStatus, Seq, Started};
+use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
+
+/// Why the store did not do it. In every case nothing of the request was stored, except
+/// [`StoreError::Ambiguous`].
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote to the run first.
+    #[error("run {run} is at event {head}, not {expected}")]
+    Conflict {
+        /// The run.
+        run: RunId,
+        /// Where it is.
+        head: Seq,
+        /// Where the writer thought it was.
+        expected: Seq,
+    },
+    /// Over a named limit.
+    #[error("{what} is {found} bytes, at most {limit} are stored")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// Its size.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The disk is full. Reads go on; writes work again when there is room.
+    #[error("the disk of {path} is full; nothing was stored, make room and send again")]
+    Full {
+        /// The data folder.
+        path: String,
+    },
+    /// A write or sync failed; nothing more is acknowledged until the next start.
+    #[error("the store stopped: {reason}")]
+    Stopped {
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Stored bytes are damaged.
+    #[error("{place} is damaged: {reason}")]
+    Damaged {
+        /// File and offset, or key.
+        place: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The outcome is not known; read before trying again.
+    #[error("it is not known whether the write happened: {reason}")]
+    Ambiguous {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An incident to be kept. The store gives it its reference.
+#[derive(Debug, Clone)]
+pub struct NewIncident {
+    /// Whose. Decided by who sent it, never by what it says.
+    pub entity: EntityId,
+    /// The mapper or source, for example `suricata`.
+    pub source: String,
+    /// Equal keys of one entity and source are the same incident.
+    pub dedup_key: String,
+    /// For how long the key counts.
+    pub dedup_within: Span,
+    /// Everything but the reference, which the store fills in.
+    pub incident: Incident,
+    /// Who sent it.
+    pub actor: Actor,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// What became of a new incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// Kept under this reference.
+    New(IncidentId),
+    /// Already known; counted there.
+    Duplicate {
+        /// The known one.
+        of: IncidentId,
+        /// How often it has come, the first included.
+        count: u64,
+    },
+}
+
+/// A run to be started.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Event 0.
+    pub started: Started,
+    /// `trigger.once_per`, resolved: equal keys within the span attach instead.
+    pub once: Option<Once>,
+}
+
+/// A resolved `once_per`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Once {
+    /// Canonical JSON of the key.
+    pub key: String,
+    /// For how long.
+    pub within: Span,
+}
+
+/// What one playbook makes of one incident, before it is stored.
+#[derive(Debug, Clone)]
+pub struct MatchDecision {
+    /// The playbook.
+    pub playbook: PlaybookRef,
+    /// Start it, or why not.
+    pub verdict: MatchVerdict,
+}
+
+/// See [`MatchDecision`].
+#[derive(Debug, Clone)]
+pub enum MatchVerdict {
+    /// Start (or attach, if `once` says so).
+    Start(Box<NewRun>),
+    /// Not, with the sub-expression or rule that said no.
+    No {
+        /// In words.
+        why: String,
+    },
+}
+
+/// One row of the match ledger. Every incident and enabled playbook has exactly one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchRow {
+    /// The playbook.
+    pub playbook: PlaybookRef,
+    /// What happened.
+    pub result: MatchResult,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// See [`MatchRow`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchResult {
+    /// A run started.
+    Started {
+        /// Which.
+        run: RunId,
+    },
+    /// Attached to a run with an equal key.
+    Attached {
+        /// Which.
+        run: RunId,
+    },
+    /// Not, because.
+    No {
+        /// In words.
+        why: String,
+    },
+}
+
+/// Events of one run to append, all or nothing.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The run.
+    pub run: RunId,
+    /// The sequence number of the first of `events`; a mismatch is [`StoreError::Conflict`].
+    pub expect: Seq,
+    /// The events, in order.
+    pub events: Vec<(Timestamp, Event)>,
+    /// The run as lists show it after these events.
+    pub row: RunRow,
+    /// Changes of incidents that these events are the outcome of. In the same commit, so that an
+    /// effect on our own records happens exactly once.
+    pub updates: Vec<IncidentUpdate>,
+    /// Changes of the register of measures that these events are the outcome of. The pull list is
+    /// this register: a block on it is done when this commit is durable, and not before.
+    pub measures: Vec<MeasureChange>,
+}
+
+/// A run as lists and the scheduler see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// How it stands.
+    pub status: RunStatus,
+    /// When it wants to be looked at again without anything else happening (retry, deadline).
+    pub wake_at: Option<Timestamp>,
+    /// Effects done so far, and of these in doubt.
+    pub effects: u32,
+    /// One sentence: what it does, waits for, or ended with.
+    pub note: String,
+}
+
+/// A run with its identity, for lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// Whose.
+    pub entity: EntityId,
+    /// Of which incident.
+    pub incident: Option<IncidentId>,
+    /// Which playbook.
+    pub playbook: PlaybookRef,
+    /// Who started it.
+    pub actor: Actor,
+    /// When.
+    pub started_at: Timestamp,
+    /// When its last event was.
+    pub updated_at: Timestamp,
+    /// Events so far.
+    pub events: u64,
+    /// How it stands.
+    pub row: RunRow,
+    /// Incidents attached by `once_per`, beyond the first.
+    pub attached: u64,
+}
+
+/// An incident with what the store knows about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredIncident {
+    /// Whose.
+    pub entity: EntityId,
+    /// The mapper or source.
+    pub source: String,
+    /// The incident, with later updates folded in.
+    pub incident: Incident,
+    /// How often it came.
+    pub count: u64,
+    /// Who sent it first.
+    pub actor: Actor,
+    /// Changes since, oldest first.
+    pub updates: Vec<StoredUpdate>,
+}
+
+/// An incident as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentSummary {
+    /// The incident.
+    pub id: IncidentId,
+    /// Whose.
+    pub entity: EntityId,
+    /// The mapper or source.
+    pub source: String,
+    /// Its kind.
+    pub kind: IncidentType,
+    /// One line.
+    pub title: String,
+    /// Open or closed.
+    pub status: IncidentStatus,
+    /// How bad.
+    pub severity: Severity,
+    /// Marking.
+    pub tlp: Tlp,
+    /// Marking.
+    pub pap: Pap,
+    /// What was concluded.
+    pub verdict: Verdict,
+    /// When received.
+    pub received_at: Timestamp,
+    /// How often it came.
+    pub count: u64,
+}
+
+/// A change of an incident, by a playbook or a person. Idempotent by `key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentUpdate {
+    /// The incident.
+    pub incident: IncidentId,
+    /// Its entity; a mismatch is "not found".
+    pub entity: EntityId,
+    /// A second update with the same key changes nothing.
+    pub key: EffectKey,
+    /// New status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<IncidentStatus>,
+    /// New verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// New severity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// A note for the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Which run, if a run did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Who.
+    pub actor: Actor,
+}
+
+/// An update with its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredUpdate {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub update: IncidentUpdate,
+}
+
+/// A measure in force at an entity: a block, until when, by which effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    /// The effect that made it; also its id.
+    pub key: EffectKey,
+    /// Whose.
+    pub entity: EntityId,
+    /// The capability, for example `block.ip`.
+    pub action: String,
+    /// What is blocked: the canonical address, prefix, domain or URL.
+    pub target: String,
+    /// `ip`, `domain`, `url`.
+    pub kind: String,
+    /// The connection that holds it.
+    pub connection: String,
+    /// `inbound`, `outbound` or `both`, for addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    /// Why, for people.
+    pub reason: String,
+    /// The run.
+    pub run: RunId,
+    /// The incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when. Every measure has an end.
+    pub until: Timestamp,
+    /// The inverse action that must be run at the end, when the provider does not end it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inverse: Option<String>,
+    /// The arguments of the inverse.
+    #[serde(default)]
+    pub inverse_arguments: Value,
+}
+
+/// A change of the register of measures. Idempotent by the measure's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MeasureChange {
+    /// In force from now.
+    Put(Box<Measure>),
+    /// No longer in force.
+    Lifted {
+        /// Which.
+        key: EffectKey,
+        /// Whose.
+        entity: EntityId,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A record outside any run: about one entity, or about the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Whose; none for the system.
+    pub entity: Option<EntityId>,
+    /// Dotted lower-case type, for example `process.started`.
+    pub kind: String,
+    /// Who.
+    pub actor: Actor,
+    /// Named values; no free text from incidents.
+    pub fields: Value,
+}
+
+/// One line of the audit list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Position in the journal's order of commitment, from 0 without gaps.
+    pub index: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Whose; none for the system.
+    pub entity: Option<EntityId>,
+    /// `run.started`, `attempt.intended`, `incident.accepted`, `process.started`...
+    pub kind: String,
+    /// The run, if any.
+    pub run: Option<RunId>,
+    /// Position in the run, if any.
+    pub seq: Option<Seq>,
+    /// The incident, if any.
+    pub incident: Option<IncidentId>,
+    /// Who.
+    pub actor: Actor,
+    /// The place in the run, if any.
+    pub path: Option<Path>,
+    /// The whole record as stored.
+    pub body: Value,
+}
+
+/// One page of a list, newest first unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Where the next page starts; none at the end.
+    pub next: Option<String>,
+}
+
+/// Which rows, and how many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// `next` of the page before.
+    pub after: Option<String>,
+    /// At most this many, 1 to [`PAGE_ROWS_MAX`]; 0 means [`PAGE_ROWS_DEFAULT`].
+    pub limit: usize,
+}
+
+/// Rows of a page unless asked otherwise.
+pub const PAGE_ROWS_DEFAULT: usize = 50;
+/// Rows of a page at most.
+pub const PAGE_ROWS_MAX: usize = 1_000;
+
+/// A filter over runs; every part given must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of one entity.
+    pub entity: Option<EntityId>,
+    /// Of one incident.
+    pub incident: Option<IncidentId>,
+    /// Of one playbook.
+    pub playbook: Option<String>,
+    /// In one of these states; empty means any.
+    pub status: Vec<RunStatus>,
+}
+
+/// A filter over incidents; every part given must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IncidentFilter {
+    /// Of one entity.
+    pub entity: Option<EntityId>,
+    /// Of one kind.
+    pub kind: Option<IncidentType>,
+    /// Open or closed.
+    pub status: Option<IncidentStatus>,
+}
+
+/// A filter over audit records; every part given must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of one entity.
+    pub entity: Option<EntityId>,
+    /// Of one run.
+    pub run: Option<RunId>,
+    /// Of one incident.
+    pub incident: Option<IncidentId>,
+    /// Of one type, for example `attempt.intended`.
+    pub kind: Option<String>,
+}
+
+/// Figures for `doctor` and metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreFigures {
+    /// Records in the journal.
+    pub records: u64,
+    /// Bytes of journal segments.
+    pub journal_bytes: u64,
+    /// Bytes of the index.
+    pub index_bytes: u64,
+    /// Bytes of files held by hash.
+    pub file_bytes: u64,
+    /// Incidents.
+    pub incidents: u64,
+    /// Runs that are not over.
+    pub open_runs: u64,
+    /// Whether the index was rebuilt at this start, and why.
+    pub rebuilt: Option<String>,
+}
+
+/// The store. Writers are acknowledged only when durable; readers see every acknowledged write.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- writing: the runner itself --------------------------------------------------------
+
+    /// Keeps an incident and gives it its reference; equal dedup keys are counted instead.
+    async fn accept(&self, new: NewIncident) -> Result<Accepted, StoreError>;
+
+    /// Stores what every enabled playbook makes of an incident and starts runs, in one commit.
+    /// Asking again for the same incident changes nothing and returns the rows of the first time.
+    async fn decide_matches(
+        &self,
+        incident: &IncidentId,
+        decisions: Vec<MatchDecision>,
+        at: Timestamp,
+    ) -> Result<Vec<MatchRow>, StoreError>;
+
+    /// Starts a run by hand.
+    async fn start(&self, new: NewRun, at: Timestamp) -> Result<RunId, StoreError>;
+
+    /// Appends events to a run.
+    async fn commit(&self, commit: Commit) -> Result<Seq, StoreError>;
+
+    /// Changes an incident.
+    async fn update_incident(&self, update: IncidentUpdate, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Changes the register of measures.
+    async fn change_measure(&self, change: MeasureChange, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Keeps a record outside any run.
+    async fn note(&self, note: Note, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Keeps a playbook revision (a serialized `playbooks::compile::Bundle`: playbook and
+    /// templates) so that runs pinned to it can go on after the files changed. Idempotent.
+    async fn keep_plan(&self, playbook: &PlaybookRef, bundle: &str) -> Result<(), StoreError>;
+
+    /// Keeps bytes under their SHA-256. Durable when it returns. Idempotent.
+    async fn put_file(&self, bytes: Vec<u8>) -> Result<String, StoreError>;
+
+    // --- reading: the runner itself --------------------------------------------------------
+
+    /// The events of a run, oldest first. Empty when there is no such run.
+    async fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Runs that are not over, and when each wants to be looked at. What recovery starts from.
+    async fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError>;
+
+    /// Incidents that were acknowledged and not yet decided. What recovery starts from.
+    async fn undecided_incidents(&self) -> Result<Vec<IncidentId>, StoreError>;
+
+    /// An incident, for the engine.
+    async fn incident(&self, id: &IncidentId) -> Result<Option<StoredIncident>, StoreError>;
+
+    /// A kept playbook revision.
+    async fn plan(&self, revision: &str) -> Result<Option<String>, StoreError>;
+
+    /// Bytes by SHA-256, verified.
+    async fn file(&self, sha256: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Measures of an entity that are in force at a time, by target.
+    async fn measures(&self, entity: &EntityId, at: Timestamp) -> Result<Vec<Measure>, StoreError>;
+
+    /// Measures of all entities that ended by a time and need their inverse run.
+    async fn measures_due(&self, at: Timestamp, limit: usize) -> Result<Vec<Measure>, StoreError>;
+
+    /// Blocks made since a time, for one entity and in all. What budgets count.
+    async fn blocks_since(&self, entity: &EntityId, since: Timestamp) -> Result<(u64, u64), StoreError>;
+
+    /// Figures for `doctor` and metrics.
+    async fn figures(&self) -> Result<StoreFigures, StoreError>;
+
+    // --- reading: people, always under a scope ---------------------------------------------
+
+    /// Incidents, newest first.
+    async fn incidents(
+        &self,
+        scope: &Scope,
+        filter: IncidentFilter,
+        page: PageRequest,
+    ) -> Result<Page<IncidentSummary>, StoreError>;
+
+    /// One incident; none when it does not exist or is out of scope.
+    async fn incident_in(&self, scope: &Scope, id: &IncidentId)
+    -> Result<Option<StoredIncident>, StoreError>;
+
+    /// The match ledger of one incident, by playbook.
+    async fn matches(&self, scope: &Scope, id: &IncidentId) -> Result<Vec<MatchRow>, StoreError>;
+
+    /// Runs, newest first.
+    async fn runs(
+        &self,
+        scope: &Scope,
+        filter: RunFilter,
+        page: PageRequest,
+    ) -> Result<Page<RunSummary>, StoreError>;
+
+    /// Runs whose id starts with these characters, at most two: one is found, two are ambiguous.
+    async fn find_run(&self, scope: &Scope, prefix: &str) -> Result<Vec<RunSummary>, StoreError>;
+
+    /// The events of one run; none when it does not exist or is out of scope.
+    async fn events(&self, scope: &Scope, run: &RunId) -> Result<Option<Vec<Recorded>>, StoreError>;
+
+    /// Audit records, oldest first.
+    async fn audit(
+        &self,
+        scope: &Scope,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<AuditRecord>, StoreError>;
+}
