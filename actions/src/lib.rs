@@ -5,4 +5,10 @@
 //! records its outcome stores it.
 
 pub mod action;
+mod block;
+pub mod catalogue;
 pub mod egress;
+mod extract;
+mod incident_update;
+mod notify;
+mod ticket;

@@ -1,0 +1,176 @@
+//! The contracts of `block.*` and `unblock.*`.
+//!
+//! Owns what a playbook may say. Every block has an end; the input `for` says when.
+
+use playbooks::action_spec::{ActionSpec, Sink};
+use playbooks::marking::{EffectClass, Exposure};
+use playbooks::types::{TextForm, Type};
+use serde_json::json;
+
+use crate::catalogue::contract::Contract;
+
+/// Where a block applies, seen from the entity.
+pub(crate) const DIRECTIONS: [&str; 3] = ["inbound", "outbound", "both"];
+/// Why an unblock has no inverse.
+const UNBLOCK_STAYS: &str = "blocking again is a new decision with an end of its own";
+
+/// The contracts of the family.
+pub(crate) fn specs() -> [ActionSpec; 6] {
+    [
+        block_ip(),
+        block_named("domain", TextForm::Domain, "connexion-exemple.example"),
+        block_named("url", TextForm::Url, "https://connexion-exemple.example/login"),
+        unblock_ip(),
+        unblock_named("domain", TextForm::Domain, "connexion-exemple.example"),
+        unblock_named("url", TextForm::Url, "https://connexion-exemple.example/login"),
+    ]
+}
+
+fn block_ip() -> ActionSpec {
+    Contract::new(
+        "block.ip",
+        "Blocks an address or a prefix for the entity.",
+        EffectClass::Contain,
+        Exposure::Active,
+    )
+    .input(
+        "ip",
+        Type::Text(TextForm::Ip).optional(),
+        Sink::Json,
+        "The address.",
+    )
+    .input(
+        "cidr",
+        Type::Text(TextForm::Cidr).optional(),
+        Sink::Json,
+        "The prefix.",
+    )
+    .input(
+        "reason",
+        Type::String,
+        Sink::Plain,
+        "Why, for the people who meet the block.",
+    )
+    .input(
+        "direction",
+        direction().optional(),
+        Sink::Plain,
+        "Seen from the entity; `both` by default.",
+    )
+    .block_end()
+    .exactly_one_of(&["ip", "cidr"])
+    .output("ip", Type::Text(TextForm::Ip).optional())
+    .output("cidr", Type::Text(TextForm::Cidr).optional())
+    .output("list", Type::String)
+    .discloses(&["ip", "cidr"])
+    .natural_key(&["ip", "cidr", "direction"])
+    .inverse("unblock.ip")
+    .example(
+        json!({"ip": "192.0.2.7", "direction": "inbound", "reason": "ID-2026-00012", "for": "24h"}),
+        json!({"ip": "192.0.2.7", "list": "ip"}),
+    )
+}
+
+fn block_named(kind: &str, form: TextForm, example: &str) -> ActionSpec {
+    Contract::new(
+        &format!("block.{kind}"),
+        &format!("Blocks a {kind} for the entity."),
+        EffectClass::Contain,
+        Exposure::Active,
+    )
+    .input(kind, Type::Text(form), Sink::Json, "What to block.")
+    .input(
+        "reason",
+        Type::String,
+        Sink::Plain,
+        "Why, for the people who meet the block.",
+    )
+    .block_end()
+    .output(kind, Type::Text(form))
+    .output("list", Type::String)
+    .discloses(&[kind])
+    .natural_key(&[kind])
+    .inverse(&format!("unblock.{kind}"))
+    .example(
+        json!({kind: example, "reason": "PH-2026-00417", "for": "7d"}),
+        json!({kind: example, "list": kind}),
+    )
+}
+
+fn unblock_ip() -> ActionSpec {
+    Contract::new(
+        "unblock.ip",
+        "Takes back the block of an address or a prefix.",
+        EffectClass::Contain,
+        Exposure::None,
+    )
+    .input(
+        "ip",
+        Type::Text(TextForm::Ip).optional(),
+        Sink::Json,
+        "The address.",
+    )
+    .input(
+        "cidr",
+        Type::Text(TextForm::Cidr).optional(),
+        Sink::Json,
+        "The prefix.",
+    )
+    .input(
+        "reason",
+        Type::String.optional(),
+        Sink::Plain,
+        "Why it is taken back.",
+    )
+    .input(
+        "direction",
+        direction().optional(),
+        Sink::Plain,
+        "The direction it was blocked in; `both` by default.",
+    )
+    .exactly_one_of(&["ip", "cidr"])
+    .output("ip", Type::Text(TextForm::Ip).optional())
+    .output("cidr", Type::Text(TextForm::Cidr).optional())
+    .discloses(&["ip", "cidr"])
+    .natural_key(&["ip", "cidr", "direction"])
+    .no_inverse_because(UNBLOCK_STAYS)
+    .example(json!({"ip": "192.0.2.7"}), json!({"ip": "192.0.2.7"}))
+}
+
+fn unblock_named(kind: &str, form: TextForm, example: &str) -> ActionSpec {
+    Contract::new(
+        &format!("unblock.{kind}"),
+        &format!("Takes back the block of a {kind}."),
+        EffectClass::Contain,
+        Exposure::None,
+    )
+    .input(kind, Type::Text(form), Sink::Json, "What to let through again.")
+    .input(
+        "reason",
+        Type::String.optional(),
+        Sink::Plain,
+        "Why it is taken back.",
+    )
+    .output(kind, Type::Text(form))
+    .discloses(&[kind])
+    .natural_key(&[kind])
+    .no_inverse_because(UNBLOCK_STAYS)
+    .example(json!({kind: example}), json!({kind: example}))
+}
+
+fn direction() -> Type {
+    Type::OneOf(DIRECTIONS.iter().map(|word| (*word).to_owned()).collect())
+}
+
+impl Contract {
+    /// The end that every block has.
+    fn block_end(self) -> Self {
+        self.input(
+            "for",
+            Type::Duration.optional(),
+            Sink::Plain,
+            "How long it stays; the operator's default when it is left out, never beyond the operator's longest.",
+        )
+        .expires_by("for")
+    }
+}

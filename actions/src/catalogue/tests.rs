@@ -1,0 +1,105 @@
+//! The catalogue keeps the promises that checker, engine and documentation read from it.
+
+use playbooks::marking::EffectClass;
+use playbooks::types::Type;
+
+use super::capabilities;
+
+#[test]
+fn every_input_it_refers_to_exists() {
+    for (name, spec) in capabilities() {
+        let named = spec
+            .discloses
+            .iter()
+            .chain(&spec.natural_key)
+            .chain(spec.exactly_one_of.iter().flatten())
+            .chain(&spec.expires_by);
+        for input in named {
+            assert!(
+                spec.inputs.contains_key(input),
+                "{name} refers to the input {input}, which it has not"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_contains_can_be_taken_back_or_says_why_not() {
+    let all = capabilities();
+    for (name, spec) in &all {
+        if let Some(inverse) = &spec.inverse {
+            assert!(
+                all.contains_key(inverse),
+                "{name} is undone by {inverse}, which does not exist"
+            );
+        } else if spec.effect >= EffectClass::Contain {
+            assert!(
+                spec.no_inverse_because.is_some(),
+                "{name} does not say why it stays"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_block_ends() {
+    for (name, spec) in capabilities() {
+        assert_eq!(name.starts_with("block."), spec.expires_by.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn every_example_is_a_call_of_its_contract() {
+    for (name, spec) in capabilities() {
+        let (inputs, outputs) = &spec.example;
+        let inputs = inputs
+            .as_object()
+            .unwrap_or_else(|| panic!("{name} has no example"));
+        let outputs = outputs
+            .as_object()
+            .unwrap_or_else(|| panic!("{name} has no example"));
+        for input in inputs.keys() {
+            assert!(
+                spec.inputs.contains_key(input),
+                "example of {name} has the unknown input {input}"
+            );
+        }
+        for output in outputs.keys() {
+            assert!(
+                spec.outputs.contains_key(output),
+                "example of {name} has the unknown output {output}"
+            );
+        }
+        let required = |ty: &Type| !matches!(ty, Type::Optional(_));
+        for (input, parameter) in &spec.inputs {
+            assert!(
+                !required(&parameter.ty) || inputs.contains_key(input),
+                "example of {name} lacks {input}"
+            );
+        }
+        for (output, ty) in &spec.outputs {
+            assert!(
+                !required(ty) || outputs.contains_key(output),
+                "example of {name} lacks {output}"
+            );
+        }
+        for group in &spec.exactly_one_of {
+            assert_eq!(
+                group.iter().filter(|input| inputs.contains_key(*input)).count(),
+                1,
+                "example of {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn mails_are_rendered_from_a_template() {
+    for (name, spec) in capabilities() {
+        assert_eq!(
+            spec.renders_mail,
+            spec.inputs.contains_key("template"),
+            "{name} has a template exactly when the engine renders it"
+        );
+    }
+}
