@@ -24,3 +24,4 @@ pub mod operator;
 pub mod plan;
 pub mod template;
 pub mod types;
+pub mod yaml;
