@@ -1,0 +1,89 @@
+//! From a command to the events that follow from it.
+//!
+//! Owns the order of things. Everything that follows without waiting is in one batch, so that a
+//! result and the next intents are one commit.
+
+use playbooks::plan::Plan;
+use state::access::Actor;
+use state::event::{Event, Outcome, ProbeAnswer};
+use state::ids::Path;
+
+use crate::run::{Corrupt, Run};
+use crate::surroundings::Surroundings;
+
+/// What the host tells a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Go on. At a fixpoint it gives no events.
+    Advance,
+    /// An attempt came to an end.
+    Finished {
+        /// Which.
+        path: Path,
+        /// Its attempt, as intended.
+        attempt: u32,
+        /// What came of it.
+        outcome: Outcome,
+        /// How long it took, milliseconds.
+        duration_ms: u64,
+    },
+    /// The host that held this run is gone: every intent without outcome is lost and is treated
+    /// as its recovery class says. To be given exactly once after a load, before any work.
+    Recover,
+    /// The far end was asked whether an effect had happened.
+    Probed {
+        /// Which.
+        path: Path,
+        /// Its attempt.
+        attempt: u32,
+        /// The answer.
+        answer: ProbeAnswer,
+    },
+    /// The time of [`crate::wake_at`] has come.
+    Wake,
+    /// Somebody wants the run to stop: nothing new starts but `finally`.
+    Cancel {
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a command gives no events. The run is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The run is over; nothing can change it any more.
+    #[error("the run is over")]
+    Over,
+    /// The attempt is not the one that is awaited: a late or repeated result. To be dropped.
+    #[error("attempt {attempt} of `{path}` is not awaited: {state}")]
+    Stale {
+        /// Which.
+        path: Path,
+        /// The attempt that was reported.
+        attempt: u32,
+        /// How the path stands.
+        state: &'static str,
+    },
+    /// Somebody cancelled it before.
+    #[error("the run was already cancelled by {by}")]
+    AlreadyCancelled {
+        /// Who.
+        by: String,
+    },
+    /// The events do not fit the plan.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+/// Everything that follows from a command, to a fixpoint. Append the events in order, all or
+/// nothing, then [`Run::apply`] them. Deterministic; `run` is not changed.
+pub fn decide(
+    _plan: &Plan,
+    _run: &Run,
+    _command: Command,
+    _surroundings: &Surroundings<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    Ok(Vec::new())
+}
