@@ -1,6 +1,5 @@
 //! From parser events to the tree. Iterative: depth costs memory, never stack.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Tag};
@@ -97,7 +96,7 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.plain_data(&place, span, anchor, tag.as_deref())?;
                 self.node(&place)?;
-                self.scalar(text, style, place);
+                self.scalar(&text, style, place);
                 Ok(())
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -251,7 +250,7 @@ impl Builder<'_> {
         });
     }
 
-    fn scalar(&mut self, text: Cow<'_, str>, style: ScalarStyle, place: Place) {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, place: Place) {
         let is_key = matches!(
             self.open.last(),
             Some(Open {
@@ -260,7 +259,7 @@ impl Builder<'_> {
             })
         );
         let data = match style {
-            ScalarStyle::Plain => match scalar::resolve(&text) {
+            ScalarStyle::Plain => match scalar::resolve(text) {
                 Plain::Means(_) if is_key && text == "<<" => {
                     self.findings.push(
                         Diagnostic::error(
@@ -276,14 +275,14 @@ impl Builder<'_> {
                 Plain::Means(data) => data,
                 Plain::Ambiguous(problem, remedies) => {
                     self.ambiguous(problem, &remedies, &place);
-                    Data::Text(text.as_ref().to_owned(), Style::Plain)
+                    Data::Text(text.to_owned(), Style::Plain)
                 }
             },
-            ScalarStyle::Literal | ScalarStyle::Folded => Data::Text(text.as_ref().to_owned(), Style::Block),
-            _ => Data::Text(text.as_ref().to_owned(), Style::Quoted),
+            ScalarStyle::Literal | ScalarStyle::Folded => Data::Text(text.to_owned(), Style::Block),
+            _ => Data::Text(text.to_owned(), Style::Quoted),
         };
         if is_key {
-            self.key(&text, place);
+            self.key(text, place);
         } else {
             self.add(Node { place, data });
         }

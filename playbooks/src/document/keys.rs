@@ -1,0 +1,128 @@
+//! The keys of every part of a playbook, and those the language has but this version has not.
+
+/// The keys of one kind of map.
+pub(super) struct Keys {
+    /// What the map is, for messages.
+    pub(super) what: &'static str,
+    /// The keys it may hold.
+    pub(super) known: &'static [&'static str],
+    /// Keys of the language that are not built: what to do instead.
+    pub(super) unbuilt: &'static [(&'static str, &'static str)],
+    /// Words of other tools: what they are called here.
+    pub(super) foreign: &'static [(&'static str, &'static str)],
+}
+
+pub(super) const PLAYBOOK: Keys = Keys {
+    what: "a playbook",
+    known: &[
+        "id",
+        "name",
+        "version",
+        "description",
+        "owner",
+        "tags",
+        "trigger",
+        "limits",
+        "may",
+        "inputs",
+        "enums",
+        "steps",
+        "let",
+        "on_failure",
+        "finally",
+        "outputs",
+    ],
+    unbuilt: &[
+        ("language", "remove it; every playbook is read as language 1"),
+        (
+            "concurrency",
+            "remove it; use `trigger.once_per` to fold equal incidents into one run",
+        ),
+    ],
+    foreign: &[
+        ("on", "trigger"),
+        ("jobs", "steps"),
+        ("tasks", "steps"),
+        ("vars", "let"),
+        ("env", "inputs"),
+    ],
+};
+
+pub(super) const TRIGGER: Keys = Keys {
+    what: "`trigger`",
+    known: &["incident", "when", "once_per", "manual"],
+    unbuilt: &[(
+        "schedule",
+        "remove it and start the playbook by hand or from a timer of your own",
+    )],
+    foreign: &[("type", "incident"), ("types", "incident"), ("if", "when")],
+};
+
+pub(super) const ONCE_PER: Keys = Keys {
+    what: "`once_per`",
+    known: &["key", "within"],
+    unbuilt: &[],
+    foreign: &[("for", "within"), ("window", "within")],
+};
+
+pub(super) const LIMITS: Keys = Keys {
+    what: "`limits`",
+    known: &["tlp", "pap", "time", "effects"],
+    unbuilt: &[],
+    foreign: &[("timeout", "time")],
+};
+
+pub(super) const INPUT: Keys = Keys {
+    what: "an input",
+    known: &["type", "default", "min", "max", "choices", "description", "ask"],
+    unbuilt: &[],
+    foreign: &[("enum", "choices"), ("options", "choices"), ("label", "ask")],
+};
+
+pub(super) const STEP: Keys = Keys {
+    what: "a step",
+    known: &[
+        "name",
+        "uses",
+        "using",
+        "with",
+        "if",
+        "for_each",
+        "max_parallel",
+        "after",
+        "timeout",
+        "retry",
+        "on_failure",
+        "if_refused",
+    ],
+    unbuilt: &[
+        (
+            "approval",
+            "remove it; a `contain` step runs only where the entity's `policy` has `auto: true` for the action",
+        ),
+        ("undo", "remove it; give a block its end with the parameter `for`"),
+        ("repeat", "remove it; the step runs once"),
+        (
+            "expect",
+            "remove it; read the answer with `has(...)` or `default(...)`",
+        ),
+    ],
+    foreign: &[
+        ("action", "uses"),
+        ("run", "uses"),
+        ("params", "with"),
+        ("args", "with"),
+        ("when", "if"),
+        ("needs", "after"),
+        ("depends_on", "after"),
+        ("loop", "for_each"),
+        ("connection", "using"),
+    ],
+};
+
+pub(super) const RETRY: Keys = Keys {
+    what: "`retry`",
+    known: &["attempts", "backoff", "errors"],
+    unbuilt: &[],
+    foreign: &[("times", "attempts"), ("delay", "backoff"), ("on", "errors")],
+};
