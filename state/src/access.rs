@@ -2,12 +2,43 @@
 //!
 //! Owns the only ways to make a [`Scope`]: a verified API token, or holding the store itself.
 //! No query can be asked without one, and there is no public constructor: tenancy is a type.
+//!
+//! A scope cannot be written down, only derived from a principal:
+//!
+//! ```compile_fail,E0451
+//! let forged = state::access::Scope {
+//!     permission: state::access::Permission::See,
+//!     reach: state::access::Reach::All,
+//! };
+//! ```
+//!
+//! Nor can a principal:
+//!
+//! ```compile_fail,E0451
+//! let forged = state::access::Principal {
+//!     actor: state::access::Actor::engine(),
+//!     permissions: Default::default(),
+//!     reach: state::access::Reach::All,
+//! };
+//! ```
+//!
+//! Nor the proof that the store is in one's hands:
+//!
+//! ```compile_fail,E0423
+//! let forged = state::access::OperatorProof(());
+//! ```
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::EntityId;
+
+mod token;
+pub use token::{
+    AuthError, AuthFailure, BadToken, MintedToken, TOKEN_DAYS_MAX, TOKEN_RANDOM_BYTES, TOKENS_MAX, TokenBook,
+    TokenGrant, TokenRecord,
+};
 
 /// The way an operation came in. The record names the true one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +86,21 @@ pub enum Permission {
     Audit,
 }
 
+impl Permission {
+    /// Every permission.
+    pub const ALL: &'static [Self] = &[Self::Submit, Self::See, Self::Start, Self::Audit];
+
+    /// The spelling in files and messages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::See => "see",
+            Self::Start => "start",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 /// Which entities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,7 +141,7 @@ pub struct Scope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The principal lacks the permission.
-    #[error("{actor} may not {permission:?}")]
+    #[error("{actor} may not do this: the permission `{}` is needed", permission.word())]
     Permission {
         /// Who.
         actor: String,
@@ -112,7 +158,45 @@ pub enum Denied {
     },
 }
 
+/// The proof that the process holds an opened store, made by an opened store only. Whoever can
+/// open the data folder can read every byte of it, so this adds no right that was not there.
+#[derive(Debug, Clone)]
+pub struct OperatorProof(());
+
+impl OperatorProof {
+    #[cfg(any(feature = "embedded", feature = "memory", test))]
+    pub(crate) const fn of_an_opened_store() -> Self {
+        Self(())
+    }
+}
+
 impl Principal {
+    /// The local operator: somebody at a terminal of the machine, who opened the store or came in
+    /// through the server's owner-only socket. Has every permission over every entity.
+    /// `system_user` is the name the operating system knows them by.
+    pub fn operator(system_user: &str, _proof: &OperatorProof) -> Self {
+        Self {
+            actor: Actor {
+                name: format!("operator:{system_user}"),
+                channel: Channel::Terminal,
+            },
+            permissions: Permission::ALL.iter().copied().collect(),
+            reach: Reach::All,
+        }
+    }
+
+    /// Whether an entity is within reach. The error is shown to the outside as "not found".
+    pub fn may_reach(&self, entity: &EntityId) -> Result<(), Denied> {
+        if self.reach.covers(entity) {
+            Ok(())
+        } else {
+            Err(Denied::Entity {
+                actor: self.actor.name.clone(),
+                entity: entity.clone(),
+            })
+        }
+    }
+
     /// Who.
     pub fn actor(&self) -> &Actor {
         &self.actor

@@ -8,3 +8,14 @@ pub mod access;
 pub mod event;
 pub mod ids;
 pub mod store;
+
+#[cfg(any(feature = "embedded", feature = "memory"))]
+mod audit;
+#[cfg(any(feature = "embedded", feature = "memory"))]
+mod fold;
+#[cfg(feature = "memory")]
+pub mod memory;
+#[cfg(any(feature = "embedded", feature = "memory"))]
+mod paging;
+#[cfg(any(feature = "embedded", feature = "memory"))]
+mod record;

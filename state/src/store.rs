@@ -14,7 +14,7 @@ use playbooks::marking::{Pap, Severity, Tlp, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::access::{Actor, Scope};
+use crate::access::{Actor, Permission, Scope};
 use crate::event::{Event, PlaybookRef, Recorded, RunStatus, Seq, Started};
 use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
 
@@ -61,6 +61,32 @@ pub enum StoreError {
         place: String,
         /// What does not fit.
         reason: String,
+    },
+    /// There is no such incident or run, or it belongs to another entity.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was named: `incident PH-2026-00417`.
+        what: String,
+    },
+    /// The run is over; nothing can be appended.
+    #[error("run {run} is over; nothing can be added to it")]
+    RunOver {
+        /// The run.
+        run: RunId,
+    },
+    /// The cursor of a page is not one that was given out.
+    #[error("`{found}` is not a page cursor; use `next` of the page before, or none for the first page")]
+    BadCursor {
+        /// The text, cut to 64 characters.
+        found: String,
+    },
+    /// The scope is of a permission that does not allow this query.
+    #[error("a scope for `{}` does not allow reading {what}", found.word())]
+    WrongScope {
+        /// The permission of the scope.
+        found: Permission,
+        /// What was asked for.
+        what: &'static str,
     },
     /// The outcome is not known; read before trying again.
     #[error("it is not known whether the write happened: {reason}")]
@@ -424,6 +450,20 @@ pub struct PageRequest {
     pub limit: usize,
 }
 
+/// A record (one incident, one commit) is at most this many bytes of JSON.
+pub const RECORD_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// A file held by hash is at most this many bytes.
+pub const FILE_BYTES_MAX: u64 = 25 * 1024 * 1024;
+/// Names that lists and keys are made of (sources, actors, playbook ids, revisions, connections)
+/// are at most this many bytes.
+pub const NAME_BYTES_MAX: u64 = 256;
+/// A key of `once_per` or of deduplication is at most this many bytes.
+pub const KEY_BYTES_MAX: u64 = 16 * 1024;
+/// A run's note is cut to this many bytes when it is stored.
+pub const NOTE_BYTES_MAX: usize = 1_024;
+/// A title is cut to this many bytes in lists; the incident keeps all of it.
+pub const LIST_TITLE_BYTES_MAX: usize = 512;
+
 /// Rows of a page unless asked otherwise.
 pub const PAGE_ROWS_DEFAULT: usize = 50;
 /// Rows of a page at most.
@@ -490,7 +530,9 @@ pub struct StoreFigures {
 pub trait Store: Send + Sync + 'static {
     // --- writing: the runner itself --------------------------------------------------------
 
-    /// Keeps an incident and gives it its reference; equal dedup keys are counted instead.
+    /// Keeps an incident and gives it its reference; equal dedup keys are counted instead. The
+    /// time of a key runs from the incident that was kept, by time of receipt, and is not
+    /// extended by repetitions. References are gapless from 00001 per type and year (UTC).
     async fn accept(&self, new: NewIncident) -> Result<Accepted, StoreError>;
 
     /// Stores what every enabled playbook makes of an incident and starts runs, in one commit.
@@ -502,10 +544,12 @@ pub trait Store: Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Vec<MatchRow>, StoreError>;
 
-    /// Starts a run by hand.
+    /// Starts a run by hand, or attaches to one when `once` says so. A run id that is taken is
+    /// [`StoreError::Conflict`].
     async fn start(&self, new: NewRun, at: Timestamp) -> Result<RunId, StoreError>;
 
-    /// Appends events to a run.
+    /// Appends events to a run and returns the sequence number of the next one. The incidents and
+    /// measures it changes must be of the run's entity.
     async fn commit(&self, commit: Commit) -> Result<Seq, StoreError>;
 
     /// Changes an incident.
@@ -557,8 +601,11 @@ pub trait Store: Send + Sync + 'static {
     async fn figures(&self) -> Result<StoreFigures, StoreError>;
 
     // --- reading: people, always under a scope ---------------------------------------------
+    //
+    // Lists, incidents and runs take a scope for `see`, `start` or `audit`; the audit list takes
+    // one for `audit` only. What is out of scope is absent, never an error that tells it exists.
 
-    /// Incidents, newest first.
+    /// Incidents, newest first: by order of acceptance.
     async fn incidents(
         &self,
         scope: &Scope,
@@ -573,7 +620,7 @@ pub trait Store: Send + Sync + 'static {
     /// The match ledger of one incident, by playbook.
     async fn matches(&self, scope: &Scope, id: &IncidentId) -> Result<Vec<MatchRow>, StoreError>;
 
-    /// Runs, newest first.
+    /// Runs, newest first: by order of start.
     async fn runs(
         &self,
         scope: &Scope,
