@@ -5,8 +5,8 @@
 //!
 //! Map of the crate, in reading order:
 //! - the nouns: [`incident`], [`marking`], [`operator`] (entities, connections, guardrails);
-//! - what the language knows of an action: [`types`], [`action_spec`];
-//! - places and messages: [`diagnostic`];
+//! - what the language knows of an action: [`types`], [`values`], [`action_spec`];
+//! - places and messages: [`diagnostic`], [`snippet`];
 //! - the two façades over foreign languages: [`expression`] (CEL), [`template`] (Handlebars),
 //!   both reading through [`names::Names`];
 //! - the result: [`plan`].
@@ -24,6 +24,8 @@ pub mod names;
 pub mod operator;
 pub mod plan;
 mod suggestion;
+pub mod snippet;
 pub mod template;
 pub mod types;
+pub mod values;
 pub mod yaml;

@@ -1,7 +1,19 @@
 //! Handlebars behind a façade: `{{ }}` writes text, always a string, escaped for its sink.
 
 use crate::action_spec::Sink;
+use crate::diagnostic::Diagnostic;
+use crate::expression::TypeEnv;
 use crate::names::{Names, Read, Unresolved};
+use crate::snippet::Snippet;
+
+/// Whether a template may have `{{#if}}`, `{{#each}}` and their kin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocks {
+    /// In parameters of kind `document` and in template files.
+    Allowed,
+    /// Anywhere else (PB117).
+    Refused,
+}
 
 /// A compiled, checked template.
 #[derive(Debug, Clone)]
@@ -12,6 +24,22 @@ pub struct Template {
 }
 
 impl Template {
+    /// Parses and checks a template.
+    ///
+    /// # Errors
+    /// Every error found, in order of place.
+    pub fn compile(
+        snippet: &Snippet<'_>,
+        _env: &TypeEnv,
+        _sink: Sink,
+        _blocks: Blocks,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        Err(vec![snippet.error(
+            "PB116",
+            &(0..snippet.text().len()),
+            "templates are not built yet",
+        )])
+    }
     /// The text as written.
     pub fn source(&self) -> &str {
         &self.source

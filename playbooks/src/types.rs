@@ -7,6 +7,15 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
+mod known;
+mod parse;
+mod relate;
+
+pub use self::parse::NotAType;
+
+/// A playbook's own `enums`: name to words, lowest first.
+pub type Enums = IndexMap<String, Vec<String>>;
+
 /// A checked form of text. At run time the value is a JSON string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TextForm {
