@@ -9,7 +9,6 @@ mod keys;
 mod reader;
 mod sections;
 mod step;
-pub(crate) mod type_syntax;
 mod words;
 
 use crate::diagnostic::{Diagnostic, Place, Source};

@@ -12,6 +12,8 @@ mod place;
 mod scalar;
 mod traps;
 
+pub(crate) use self::characters::is_hidden;
+
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Diagnostic, Place, Source};
@@ -157,6 +159,12 @@ pub fn read(source: &Source) -> Result<Node, Vec<Diagnostic>> {
         return Err(hidden);
     }
     builder::build(source)
+}
+
+/// Whether a text, written without quotes, reads back as this text and nothing else, as far as the
+/// meaning of plain scalars goes.
+pub(crate) fn is_plain_text(text: &str) -> bool {
+    matches!(scalar::resolve(text), scalar::Plain::Means(Data::Text(..)))
 }
 
 /// The fields of a map by key, for readers that look several up.
