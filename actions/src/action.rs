@@ -146,6 +146,84 @@ pub struct ActionError {
 /// Characters of [`ActionError::detail`].
 pub const DETAIL_CHARS_MAX: usize = 500;
 
+impl ActionError {
+    /// A failure after which something may have happened outside.
+    ///
+    /// Control characters of `detail` become blanks and it is cut to [`DETAIL_CHARS_MAX`], so that
+    /// words of a far end can be passed on.
+    pub fn new(kind: ErrorKind, detail: impl AsRef<str>) -> Self {
+        Self {
+            kind,
+            detail: legible(detail.as_ref()),
+            not_sent: false,
+            retry_after: None,
+        }
+    }
+
+    /// Arguments or configuration did not fit. Nothing was sent.
+    pub fn invalid(detail: impl AsRef<str>) -> Self {
+        Self::new(ErrorKind::Invalid, detail).certain()
+    }
+
+    /// A rule of ours forbids it. Nothing was sent.
+    pub fn policy(detail: impl AsRef<str>) -> Self {
+        Self::new(ErrorKind::Policy, detail).certain()
+    }
+
+    /// The far end did not give what it promised.
+    pub fn bad_answer(detail: impl AsRef<str>) -> Self {
+        Self::new(ErrorKind::BadAnswer, detail)
+    }
+
+    /// The far end understood the request and refused it: nothing happened there.
+    pub fn refused(detail: impl AsRef<str>) -> Self {
+        Self::new(ErrorKind::Rejected, detail).certain()
+    }
+
+    /// The same failure, with the certainty that nothing happened outside.
+    #[must_use]
+    pub fn certain(mut self) -> Self {
+        self.not_sent = true;
+        self
+    }
+
+    /// The same failure, to be tried again not before `wait`.
+    #[must_use]
+    pub fn after(mut self, wait: Span) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+/// Text of others made fit for a record: no control characters, a limited length.
+fn legible(text: &str) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    if text.chars().count() <= DETAIL_CHARS_MAX {
+        return clean.collect();
+    }
+    clean.take(DETAIL_CHARS_MAX - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ActionError, DETAIL_CHARS_MAX};
+
+    #[test]
+    fn details_are_legible_and_short() {
+        assert_eq!(ActionError::invalid("a\r\nb\u{1b}[31m").detail, "a  b [31m");
+        for (length, expected) in [
+            (DETAIL_CHARS_MAX - 1, DETAIL_CHARS_MAX - 1),
+            (DETAIL_CHARS_MAX, DETAIL_CHARS_MAX),
+            (DETAIL_CHARS_MAX + 1, DETAIL_CHARS_MAX),
+        ] {
+            assert_eq!(
+                ActionError::invalid("é".repeat(length)).detail.chars().count(),
+                expected
+            );
+        }
+    }
+}
+
 /// What asking the far end found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Probe {

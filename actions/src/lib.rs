@@ -7,6 +7,8 @@
 pub mod action;
 mod block;
 pub mod catalogue;
+pub mod clock;
+pub mod connection;
 pub mod egress;
 mod extract;
 mod incident_update;
