@@ -8,6 +8,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use playbooks::action_spec::ActionSpec;
 
+use crate::action::Action;
+
 pub(crate) mod contract;
 mod http_request;
 
@@ -27,4 +29,13 @@ pub fn capabilities() -> IndexMap<String, Arc<ActionSpec>> {
         .chain([crate::incident_update::spec()])
         .map(|spec| (spec.name.clone(), Arc::new(spec)))
         .collect()
+}
+
+/// The providers of this crate that take nothing to build, beside those of `enrich.*` and
+/// `http.request`.
+pub fn house_and_rest_actions() -> Vec<Arc<dyn Action>> {
+    vec![
+        Arc::new(crate::extract::mail::ExtractMail::new()),
+        Arc::new(crate::extract::ExtractObservables::new()),
+    ]
 }

@@ -5,12 +5,17 @@
 //! records its outcome stores it.
 
 pub mod action;
+mod arguments;
 mod block;
 pub mod catalogue;
 pub mod clock;
 pub mod connection;
 pub mod egress;
 mod extract;
+mod failure;
 mod incident_update;
 mod notify;
 mod ticket;
+
+#[cfg(test)]
+mod testing;

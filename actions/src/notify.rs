@@ -4,3 +4,4 @@
 //! from the engine.
 
 pub(crate) mod specs;
+pub(crate) mod text;
