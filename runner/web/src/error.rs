@@ -174,16 +174,30 @@ impl From<Denied> for OperationError {
 
 impl From<StoreError> for OperationError {
     fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::TooLarge { .. } => Self::invalid(error.to_string()),
-            StoreError::Full { .. } | StoreError::Stopped { .. } => Self::Busy {
-                why: error.to_string(),
+        let busy = |why: &str| {
+            // The cause names folders and files of the server: for its log only.
+            tracing::error!(%error, "the store does not write");
+            Self::Busy {
+                why: why.to_owned(),
                 retry_after: RETRY_AFTER_DEFAULT,
+            }
+        };
+        match error {
+            StoreError::NotFound { what } => Self::not_found(what),
+            StoreError::TooLarge { .. } | StoreError::BadCursor { .. } => Self::invalid(error.to_string()),
+            StoreError::WrongScope { .. } => Self::Denied {
+                why: error.to_string(),
+            },
+            StoreError::RunOver { .. } => Self::Refused {
+                why: error.to_string(),
+                help: None,
             },
             StoreError::Conflict { .. } => Self::Refused {
                 why: error.to_string(),
                 help: Some("look at the run again and repeat the request".to_owned()),
             },
+            StoreError::Full { .. } => busy("the disk of the server is full; nothing was stored"),
+            StoreError::Stopped { .. } => busy("the store of the server has stopped; nothing was stored"),
             StoreError::Damaged { .. } | StoreError::Ambiguous { .. } => Self::internal(error),
         }
     }

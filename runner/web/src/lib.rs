@@ -6,13 +6,31 @@
 //!
 //! Map of the crate, in reading order:
 //! - what can be asked and answered: [`operations`], [`view`], [`error`];
-//! - a run as people read it: [`timeline`], and how it is followed: [`live`].
+//! - a run as people read it: [`timeline`], and how it is followed: [`live`];
+//! - the table: [`routes`], its description: [`openapi`], its handlers: `api`;
+//! - from a socket to a handler: [`server`], [`authentication`], `service`, `request`;
+//! - the other end: [`client`].
 
+mod api;
+pub mod authentication;
+pub mod client;
 pub mod error;
+#[cfg(test)]
+mod fake;
 pub mod live;
+pub mod openapi;
 pub mod operations;
+mod problem;
+mod query;
+mod request;
+pub mod routes;
+pub mod server;
+mod service;
 pub mod timeline;
 pub mod view;
 
+pub use authentication::Authentication;
+pub use client::Client;
 pub use error::OperationError;
 pub use operations::{AsPrincipal, Myself, Operations};
+pub use server::serve;

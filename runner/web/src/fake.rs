@@ -1,0 +1,440 @@
+//! Operations in memory for this crate's tests: two entities with an incident and a run each, and
+//! tokens with every set of permissions that matters. Strict about scopes, like the real one.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use playbooks::marking::{Pap, Severity, Tlp, Verdict};
+use serde_json::{Value, json};
+use state::access::{
+    Actor, Permission, Principal, Reach, TOKEN_RANDOM_BYTES, TokenBook, TokenGrant, TokenRecord,
+};
+use state::event::{Event, Mode, Recorded, RunStatus, Seq};
+use state::ids::{EntityId, IncidentId, RunId};
+use state::memory::MemoryStore;
+use state::store::{
+    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter, StoreFigures,
+};
+
+use crate::authentication::{Authentication, LocalPeer};
+use crate::error::OperationError;
+use crate::live::{EventSource, Feed, follow};
+use crate::operations::{Answer, Operations, RunStream};
+use crate::timeline::Timeline;
+use crate::view::{
+    BlockList, Figures, Finding, IncidentDetail, ListKind, MatchView, MatchWord, PlaybookView, Readiness,
+    RunDetail, RunStarted, RunView, StartRun, Submission, SubmitReport, Submitted,
+};
+
+/// The entity that tokens reach, unless they reach all.
+pub(crate) const OURS: &str = "alpha";
+/// An entity that they do not.
+pub(crate) const THEIRS: &str = "beta";
+/// The user of the local operator.
+pub(crate) const OPERATOR_UID: u32 = 4_711;
+
+pub(crate) fn incident_of(entity: &str) -> IncidentId {
+    let number = if entity == OURS { 1 } else { 2 };
+    format!("PH-2026-0000{number}").parse().unwrap()
+}
+
+pub(crate) fn run_of(entity: &str) -> RunId {
+    RunId::from_parts(1_700_000_000_000, if entity == OURS { 1 } else { 2 })
+}
+
+fn owner_of(run: &str) -> Option<&'static str> {
+    [OURS, THEIRS]
+        .into_iter()
+        .find(|entity| run_of(entity).matches_prefix(run))
+}
+
+pub(crate) const fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+/// Everything in memory.
+pub(crate) struct Fake {
+    pub(crate) feed: Feed,
+    pub(crate) events: Arc<Events>,
+    pub(crate) submissions: Mutex<Vec<Submission>>,
+    pub(crate) cancelled: AtomicU64,
+    book: Mutex<TokenBook>,
+    store: Arc<MemoryStore>,
+}
+
+#[derive(Default)]
+pub(crate) struct Events(Mutex<Vec<Recorded>>);
+
+#[async_trait]
+impl EventSource for Events {
+    async fn events_from(&self, _: &RunId, from: Seq) -> Answer<Vec<Recorded>> {
+        let events = self.0.lock().unwrap();
+        Ok(events.iter().filter(|event| event.seq >= from).cloned().collect())
+    }
+}
+
+/// The token for these permissions over [`OURS`]; `expired` ones ended a second ago.
+pub(crate) fn token(permissions: &[Permission], expired: bool) -> (String, TokenRecord) {
+    let bits = permissions.iter().fold(u8::from(expired), |bits, permission| {
+        bits | (2 << *permission as u8)
+    });
+    mint(
+        &format!("t{bits}"),
+        bits,
+        permissions,
+        Reach::Entities(BTreeSet::from([OURS.parse().unwrap()])),
+        expired,
+    )
+}
+
+fn mint(
+    name: &str,
+    bits: u8,
+    permissions: &[Permission],
+    reach: Reach,
+    expired: bool,
+) -> (String, TokenRecord) {
+    let grant = TokenGrant {
+        name: name.to_owned(),
+        permissions: permissions.iter().copied().collect(),
+        reach,
+        expires_at: if expired {
+            now()
+        } else {
+            Timestamp::from_second(3_600).unwrap()
+        },
+    };
+    let made = if expired {
+        Timestamp::from_second(-10).unwrap()
+    } else {
+        now()
+    };
+    let (text, record) = TokenRecord::mint(&[bits; TOKEN_RANDOM_BYTES], grant, made).unwrap();
+    (text.reveal().to_owned(), record)
+}
+
+impl Fake {
+    pub(crate) fn new() -> Arc<Self> {
+        let mut records = vec![Self::everywhere().1, token(Permission::ALL, true).1];
+        for permission in Permission::ALL {
+            records.push(token(&[*permission], false).1);
+            records.push(token(&Self::all_but(*permission), false).1);
+        }
+        records.push(token(Permission::ALL, false).1);
+        Arc::new(Self {
+            feed: Feed::default(),
+            events: Arc::default(),
+            submissions: Mutex::default(),
+            cancelled: AtomicU64::new(0),
+            book: Mutex::new(TokenBook::new(records, now()).unwrap()),
+            store: MemoryStore::open(),
+        })
+    }
+
+    /// A token that reaches every entity.
+    pub(crate) fn everywhere() -> (String, TokenRecord) {
+        mint("everywhere", 0xff, Permission::ALL, Reach::All, false)
+    }
+
+    pub(crate) fn all_but(permission: Permission) -> Vec<Permission> {
+        let others = Permission::ALL.iter().copied();
+        others.filter(|other| *other != permission).collect()
+    }
+
+    /// Forgets every token.
+    pub(crate) fn revoke_all(&self) {
+        *self.book.lock().unwrap() = TokenBook::default();
+    }
+
+    /// Adds an event to our run.
+    pub(crate) fn happens(&self, event: Event) {
+        let mut events = self.events.0.lock().unwrap();
+        let seq = Seq::try_from(events.len()).unwrap();
+        events.push(Recorded {
+            seq,
+            at: now(),
+            event,
+        });
+        self.feed.changed(&run_of(OURS));
+    }
+
+    pub(crate) fn a_let(name: &str) -> Event {
+        Event::LetSettled {
+            name: name.to_owned(),
+            value: Some(json!(name)),
+            absent: None,
+        }
+    }
+
+    pub(crate) fn closed() -> Event {
+        Event::Closed {
+            status: RunStatus::Succeeded,
+            outputs: std::collections::BTreeMap::new(),
+            summary: "done".to_owned(),
+            handled_failures: 0,
+            records: 1,
+        }
+    }
+}
+
+impl Authentication for Fake {
+    fn token(&self, presented: &str) -> Option<Principal> {
+        self.book.lock().unwrap().authenticate(presented, now()).ok()
+    }
+    fn local(&self, peer: LocalPeer) -> Option<Principal> {
+        (peer.uid == OPERATOR_UID).then(|| Principal::operator("nora", &self.store.operator_proof()))
+    }
+}
+
+fn seen(caller: &Principal, permission: Permission, entity: &str, what: &str) -> Answer<EntityId> {
+    let entity: EntityId = entity.parse().unwrap();
+    if caller.scope(permission)?.covers(&entity) {
+        Ok(entity)
+    } else {
+        Err(OperationError::not_found(what))
+    }
+}
+
+fn view(entity: &str) -> RunView {
+    RunView {
+        id: run_of(entity),
+        entity: entity.parse().unwrap(),
+        incident: Some(incident_of(entity)),
+        playbook: "phishing-report".to_owned(),
+        version: 4,
+        revision: "0".repeat(64),
+        actor: Actor::engine(),
+        status: RunStatus::Running,
+        note: "looks up 2 links".to_owned(),
+        effects: 0,
+        started_at: now(),
+        updated_at: now(),
+        events: 1,
+        attached: 0,
+    }
+}
+
+fn summary(entity: &str) -> IncidentSummary {
+    serde_json::from_value(json!({
+        "id": incident_of(entity), "entity": entity, "source": "mail", "kind": "phishing",
+        "title": "A <b>mail</b>", "status": "open", "severity": Severity::High, "tlp": Tlp::Amber,
+        "pap": Pap::Amber, "verdict": Verdict::Unknown, "received_at": now(), "count": 1,
+    }))
+    .unwrap()
+}
+
+#[async_trait]
+impl Operations for Fake {
+    async fn submit(&self, caller: &Principal, submission: Submission) -> Answer<SubmitReport> {
+        let entity = submission.entity.as_ref().map_or(OURS, |entity| entity.as_str());
+        seen(caller, Permission::Submit, entity, &format!("entity `{entity}`"))?;
+        let text = String::from_utf8_lossy(&submission.bytes).into_owned();
+        let id = incident_of(entity);
+        self.submissions.lock().unwrap().push(submission);
+        let refused = || Submitted::Refused {
+            diagnostics: vec![Finding::error("no `title`", "/title").with_help("give one")],
+        };
+        let results = match text.as_str() {
+            "\"panic\"" => panic!("a fault that must stay inside"),
+            "\"hang\"" => std::future::pending().await,
+            "\"slow\"" => {
+                tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+                vec![Submitted::Accepted { id }]
+            }
+            "\"known\"" => vec![Submitted::Duplicate { id, count: 2 }],
+            "\"mixed\"" => vec![refused(), Submitted::Accepted { id }],
+            "\"bad\"" => vec![refused()],
+            "\"quota\"" => {
+                return Err(OperationError::TooMany {
+                    why: "alpha sends more than 10 alerts a second".to_owned(),
+                    retry_after: std::time::Duration::from_secs(7),
+                });
+            }
+            _ => vec![Submitted::Accepted { id }],
+        };
+        Ok(SubmitReport { results })
+    }
+
+    async fn incidents(
+        &self,
+        caller: &Principal,
+        filter: IncidentFilter,
+        page: PageRequest,
+    ) -> Answer<Page<IncidentSummary>> {
+        let scope = caller.scope(Permission::See)?;
+        let rows = [OURS, THEIRS]
+            .into_iter()
+            .map(summary)
+            .filter(|row| scope.covers(&row.entity))
+            .filter(|row| filter.entity.as_ref().is_none_or(|entity| *entity == row.entity));
+        Ok(Page {
+            rows: rows.collect(),
+            next: page.after,
+        })
+    }
+
+    async fn incident(&self, caller: &Principal, id: &IncidentId) -> Answer<IncidentDetail> {
+        let owner = if *id == incident_of(OURS) { OURS } else { THEIRS };
+        let entity = seen(caller, Permission::See, owner, &format!("incident `{id}`"))?;
+        let row = summary(owner);
+        let incident = serde_json::from_value(json!({
+            "ref": row.id, "type": "phishing", "title": row.title, "severity": row.severity, "tlp": row.tlp,
+            "pap": row.pap, "verdict": row.verdict, "detected_at": now(), "received_at": now(), "raw": {},
+        }));
+        Ok(IncidentDetail {
+            entity,
+            source: row.source,
+            count: 1,
+            actor: Actor::engine(),
+            incident: incident.unwrap(),
+            updates: Vec::new(),
+        })
+    }
+
+    async fn matches(&self, caller: &Principal, id: &IncidentId) -> Answer<Vec<MatchView>> {
+        self.incident(caller, id).await?;
+        Ok(vec![MatchView {
+            playbook: "vip-phishing".to_owned(),
+            version: 2,
+            result: MatchWord::No,
+            run: None,
+            why: Some("when was false".to_owned()),
+            at: now(),
+        }])
+    }
+
+    async fn playbooks(&self, caller: &Principal) -> Answer<Vec<PlaybookView>> {
+        caller.scope(Permission::See)?;
+        Ok(Vec::new())
+    }
+
+    async fn start(&self, caller: &Principal, request: StartRun) -> Answer<RunStarted> {
+        let entity = request.entity.as_ref().map_or(OURS, |entity| entity.as_str());
+        seen(caller, Permission::Start, entity, "such entity")?;
+        if request.mode == Mode::Auto && request.playbook == "off" {
+            return Err(OperationError::Refused {
+                why: "the playbook is off for alpha".to_owned(),
+                help: Some("start it with mode simulate".to_owned()),
+            });
+        }
+        Ok(RunStarted {
+            run: run_of(entity),
+            incident: None,
+            attached: false,
+        })
+    }
+
+    async fn runs(&self, caller: &Principal, filter: RunFilter, page: PageRequest) -> Answer<Page<RunView>> {
+        let scope = caller.scope(Permission::See)?;
+        let rows = [OURS, THEIRS]
+            .into_iter()
+            .map(view)
+            .filter(|row| scope.covers(&row.entity))
+            .filter(|row| filter.status.is_empty() || filter.status.contains(&row.status));
+        Ok(Page {
+            rows: rows.collect(),
+            next: page.after,
+        })
+    }
+
+    async fn run(&self, caller: &Principal, run: &str) -> Answer<RunDetail> {
+        let what = format!("run `{run}`");
+        let owner = owner_of(run).ok_or_else(|| OperationError::not_found(what.clone()))?;
+        seen(caller, Permission::See, owner, &what)?;
+        Ok(RunDetail {
+            run: view(owner),
+            name: "Phishing report".to_owned(),
+            mode: Mode::Auto,
+            inputs: std::collections::BTreeMap::new(),
+            outputs: std::collections::BTreeMap::new(),
+            steps: Vec::new(),
+            events: self.events.0.lock().unwrap().clone(),
+        })
+    }
+
+    async fn cancel(&self, caller: &Principal, run: &str, _: &str) -> Answer<RunView> {
+        let what = format!("run `{run}`");
+        let owner = owner_of(run).ok_or_else(|| OperationError::not_found(what.clone()))?;
+        seen(caller, Permission::Start, owner, &what)?;
+        self.cancelled.fetch_add(1, Ordering::Relaxed);
+        Ok(view(owner))
+    }
+
+    async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {
+        self.run(caller, run).await?;
+        let source: Arc<dyn EventSource> = self.events.clone();
+        Ok(follow(&self.feed, source, run_of(OURS), Timeline::new([]), after).boxed())
+    }
+
+    async fn audit(
+        &self,
+        caller: &Principal,
+        _: AuditFilter,
+        page: PageRequest,
+    ) -> Answer<Page<AuditRecord>> {
+        caller.scope(Permission::Audit)?;
+        let record = AuditRecord {
+            index: 0,
+            at: now(),
+            entity: None,
+            kind: "process.started".to_owned(),
+            run: None,
+            seq: None,
+            incident: None,
+            actor: Actor::engine(),
+            path: None,
+            body: Value::Null,
+        };
+        Ok(Page {
+            rows: vec![record],
+            next: page.after,
+        })
+    }
+
+    async fn block_list(&self, caller: &Principal, entity: &EntityId, list: ListKind) -> Answer<BlockList> {
+        seen(
+            caller,
+            Permission::See,
+            entity.as_str(),
+            &format!("entity `{entity}`"),
+        )?;
+        let text = if list == ListKind::Ip {
+            "203.0.113.7\n203.0.113.9\n"
+        } else {
+            ""
+        };
+        Ok(BlockList {
+            text: text.to_owned(),
+            etag: format!("v{}", text.len()),
+            modified: now(),
+        })
+    }
+
+    async fn figures(&self, caller: &Principal) -> Answer<Figures> {
+        if *caller.scope(Permission::See)?.reach() != Reach::All {
+            return Err(OperationError::Denied {
+                why: "figures are over all entities".to_owned(),
+            });
+        }
+        Ok(Figures {
+            version: "0".to_owned(),
+            started_at: now(),
+            store: StoreFigures::default(),
+            in_flight: 0,
+            playbooks: 0,
+            entities: 2,
+            weakened: Vec::new(),
+        })
+    }
+
+    async fn readiness(&self) -> Readiness {
+        Readiness {
+            ready: true,
+            why: None,
+        }
+    }
+}
