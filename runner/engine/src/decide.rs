@@ -1,7 +1,7 @@
 //! From a command to the events that follow from it.
 //!
 //! Owns the order of things. Everything that follows without waiting is in one batch, so that a
-//! result and the next intents are one commit.
+//! result and the next intents are one commit. Never performs anything.
 
 use playbooks::plan::Plan;
 use state::access::Actor;
@@ -10,6 +10,15 @@ use state::ids::Path;
 
 use crate::run::{Corrupt, Run};
 use crate::surroundings::Surroundings;
+
+mod attempts;
+mod closing;
+mod command;
+mod draft;
+mod open;
+mod steps;
+
+use draft::Draft;
 
 /// What the host tells a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,10 +89,19 @@ pub enum Refusal {
 /// Everything that follows from a command, to a fixpoint. Append the events in order, all or
 /// nothing, then [`Run::apply`] them. Deterministic; `run` is not changed.
 pub fn decide(
-    _plan: &Plan,
-    _run: &Run,
-    _command: Command,
-    _surroundings: &Surroundings<'_>,
+    plan: &Plan,
+    run: &Run,
+    command: Command,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Event>, Refusal> {
-    Ok(Vec::new())
+    if run.closed.is_some() {
+        return match command {
+            Command::Advance | Command::Wake | Command::Recover => Ok(Vec::new()),
+            _ => Err(Refusal::Over),
+        };
+    }
+    let mut draft = Draft::new(plan, run, surroundings);
+    draft.take(command)?;
+    draft.follow()?;
+    Ok(draft.into_events())
 }

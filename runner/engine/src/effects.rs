@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use playbooks::plan::Plan;
-use state::event::Intended;
+use playbooks::plan::{Plan, Section};
+use state::event::{Intended, RunStatus};
 use state::store::RunRow;
 
-use crate::run::Run;
+use crate::run::{Due, Place, Run, Spot};
+use crate::summary;
 
 /// Work for the host.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,22 +25,73 @@ pub enum Work {
 /// The work a run waits for: `Perform` for every intent without outcome, `Probe` for every
 /// doubtful one whose time has come. Work that the host has in hand is listed again: it knows
 /// which path and attempt it is busy with.
-pub fn effects(_run: &Run, _now: Timestamp) -> Vec<Work> {
-    Vec::new()
+pub fn effects(run: &Run, now: Timestamp) -> Vec<Work> {
+    let perform = run.live.iter().filter_map(|spot| match run.place(*spot)? {
+        Place::Live(intended) => Some(Work::Perform(Arc::clone(intended))),
+        _ => None,
+    });
+    let probe = run.doubtful.iter().filter_map(|spot| match run.place(*spot)? {
+        Place::Doubtful(doubt) => {
+            let due = match doubt.due {
+                Due::Now => true,
+                Due::At(at) => at <= now,
+                Due::Unscheduled => false,
+            };
+            due.then(|| Work::Probe(Arc::clone(&doubt.last)))
+        }
+        _ => None,
+    });
+    perform.chain(probe).collect()
 }
 
 /// When the run wants a `Wake`, whatever else happens: the next retry, the next probe, the end of
 /// its time. `None` when nothing is timed.
-pub fn wake_at(_run: &Run) -> Option<Timestamp> {
-    None
+pub fn wake_at(plan: &Plan, run: &Run) -> Option<Timestamp> {
+    if run.closed.is_some() {
+        return None;
+    }
+    let timer = run.timers.first().map(|(at, _)| *at);
+    let winding_down = run.failing.is_some() || run.cancel.is_some();
+    let deadline =
+        (!winding_down && !run.section_is_over(plan, Section::Steps)).then_some(run.started.deadline);
+    timer.into_iter().chain(deadline).min()
 }
 
 /// The run as lists and the scheduler see it.
-pub fn row(_plan: &Plan, run: &Run) -> RunRow {
+pub fn row(plan: &Plan, run: &Run) -> RunRow {
+    let open = u32::try_from(run.unknown.len() + run.doubtful.len()).unwrap_or(u32::MAX);
     RunRow {
         status: run.status(),
-        wake_at: wake_at(run),
-        effects: 0,
-        note: String::new(),
+        wake_at: wake_at(plan, run),
+        effects: run.effects_done.saturating_add(open),
+        note: note(plan, run),
+    }
+}
+
+fn note(plan: &Plan, run: &Run) -> String {
+    if let Some(closed) = &run.closed {
+        return closed.summary.clone();
+    }
+    let named = |spot: &Spot| plan.steps.get_index(spot.step).map(|(id, _)| id.as_str());
+    let step = |spot: Option<&Spot>| spot.and_then(named).unwrap_or("nothing");
+    match run.status() {
+        RunStatus::Failing => summary::so_far(plan, run),
+        RunStatus::Stuck => format!(
+            "waits for a person: the outcome of `{}` is unknown",
+            step(run.unknown.first())
+        ),
+        RunStatus::Waiting => match run.timers.first() {
+            Some((at, spot)) => format!("waits until {at} for `{}`", step(Some(spot))),
+            None => "waits".to_owned(),
+        },
+        _ => match run.live.len() + run.doubtful.len() {
+            0 => "begins".to_owned(),
+            1 => format!("works on `{}`", step(run.live.first().or(run.doubtful.first()))),
+            several => format!(
+                "works on `{}` and {} more",
+                step(run.live.first().or(run.doubtful.first())),
+                several - 1
+            ),
+        },
     }
 }

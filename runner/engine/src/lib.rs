@@ -13,17 +13,25 @@
 //! - [`decide()`]: from a command to events;
 //! - [`guardrails`]: the rules below every playbook;
 //! - [`effects()`], [`wake_at`], [`row`]: what a host derives from a run, at any time again;
-//! - [`names`]: what expressions and templates read;
+//! - [`mod@names`]: what expressions and templates read;
 //! - [`rehearsal`]: a driver in memory for tests.
 
+mod backoff;
 pub mod decide;
 pub mod effects;
+pub mod guardrails;
+mod key;
+mod mail;
+pub mod names;
 pub mod run;
 pub mod start;
+mod summary;
 pub mod surroundings;
+mod words;
 
 pub use decide::{Command, Refusal, decide};
 pub use effects::{Work, effects, row, wake_at};
-pub use run::{Corrupt, Run};
+pub use names::names;
+pub use run::{Corrupt, Run, StepReport, StepStatus};
 pub use start::{Match, StartRefusal, StartRequest, matches, start};
 pub use surroundings::{BlockCounts, Surroundings};

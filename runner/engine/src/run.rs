@@ -1,12 +1,27 @@
 //! The folded state of one run.
 //!
-//! Owns what every event means and the invariants between events. Never decides what comes next.
+//! Owns what is remembered of a run and what can be asked of it. What each event means is in
+//! [`fold`]. Never decides what comes next.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use playbooks::plan::Plan;
-use state::event::{Event, Recorded, RunStatus, Seq, Started};
+use playbooks::plan::{Plan, Section};
+use serde_json::Value;
+use state::access::Actor;
+use state::event::{Intended, RunStatus, Seq, SkipCause, Started};
+use state::ids::Path;
+
+mod fold;
+mod place;
+mod report;
+mod step;
+
+pub(crate) use place::{Doubt, Due, Failure, Place};
+pub use report::StepReport;
+pub use step::StepStatus;
+pub(crate) use step::{StepState, Work};
 
 /// Why a sequence of events is not the history of a run of this plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,58 +33,184 @@ pub struct Corrupt {
     pub reason: String,
 }
 
-/// The state of one run: a fold of its events, nothing else.
+/// A place of work by position: a step of the plan and perhaps an item of its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Spot {
+    pub(crate) step: usize,
+    pub(crate) item: Option<u32>,
+}
+
+/// A settled let.
+#[derive(Debug, Clone)]
+pub(crate) enum LetState {
+    Value(Value),
+    Absent(String),
+}
+
+/// The failure or refusal that nothing handles, found by the fold; the decision to fail follows.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopper {
+    pub(crate) step: usize,
+    pub(crate) error: String,
+    pub(crate) refused: bool,
+}
+
+/// The run is failing.
+#[derive(Debug, Clone)]
+pub(crate) struct Failing {
+    pub(crate) step: Option<usize>,
+    pub(crate) error: String,
+    /// A rule below playbooks, not a failure, was the reason.
+    pub(crate) refused: bool,
+    /// It began in `finally`: `on_failure` is over by then.
+    pub(crate) late: bool,
+}
+
+/// The run is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Closed {
+    pub(crate) status: RunStatus,
+    pub(crate) summary: String,
+}
+
+/// The state of one run: a fold of its events, nothing else. Cloning is cheap; parts are shared
+/// until they change.
 #[derive(Debug, Clone)]
 pub struct Run {
-    started: Arc<Started>,
-    started_at: Timestamp,
-    next_seq: Seq,
+    pub(crate) started: Arc<Started>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) inputs: Arc<Value>,
+    pub(crate) next_seq: Seq,
+    /// By position in the plan.
+    pub(crate) lets: Vec<Option<Arc<LetState>>>,
+    /// By position in the plan.
+    pub(crate) steps: Vec<Arc<StepState>>,
+    /// Steps that are not settled.
+    pub(crate) open: BTreeSet<usize>,
+    /// Lets that are not settled.
+    pub(crate) open_lets: BTreeSet<usize>,
+    /// Intended, without outcome.
+    pub(crate) live: BTreeSet<Spot>,
+    /// To be asked about.
+    pub(crate) doubtful: BTreeSet<Spot>,
+    /// Waiting for a person.
+    pub(crate) unknown: BTreeSet<Spot>,
+    /// Places about which something is still to be recorded.
+    pub(crate) due: BTreeSet<Spot>,
+    /// Retries and probes by time.
+    pub(crate) timers: BTreeSet<(Timestamp, Spot)>,
+    pub(crate) stopper: Option<Stopper>,
+    pub(crate) failing: Option<Failing>,
+    pub(crate) cancel: Option<(Actor, String)>,
+    pub(crate) closed: Option<Closed>,
+    pub(crate) handled_failures: u32,
+    /// Effects above `record` intended so far; retries are not counted again.
+    pub(crate) effects_intended: u32,
+    /// Effects above `record` that succeeded.
+    pub(crate) effects_done: u32,
 }
 
 impl Run {
-    /// Folds a history, oldest event first.
-    pub fn fold(plan: &Plan, events: &[Recorded]) -> Result<Self, Corrupt> {
-        let (first, rest) = events.split_first().ok_or_else(|| Corrupt {
-            seq: 0,
-            reason: "there are no events".to_owned(),
-        })?;
-        let Event::Started(started) = &first.event else {
-            return Err(Corrupt {
-                seq: 0,
-                reason: "the first event is not `started`".to_owned(),
-            });
-        };
-        let mut run = Self {
-            started: Arc::new(started.clone()),
-            started_at: first.at,
-            next_seq: 1,
-        };
-        for recorded in rest {
-            run.apply(plan, recorded)?;
-        }
-        Ok(run)
-    }
-
-    /// Takes in one more event.
-    pub fn apply(&mut self, _plan: &Plan, recorded: &Recorded) -> Result<(), Corrupt> {
-        self.next_seq = recorded.seq + 1;
-        Ok(())
-    }
-
     /// Event 0.
     pub fn started(&self) -> &Arc<Started> {
         &self.started
     }
+
     /// When event 0 was.
     pub fn started_at(&self) -> Timestamp {
         self.started_at
     }
+
     /// The sequence number the next event must have.
     pub fn next_seq(&self) -> Seq {
         self.next_seq
     }
+
     /// How the run stands.
     pub fn status(&self) -> RunStatus {
-        RunStatus::Running
+        if let Some(closed) = &self.closed {
+            closed.status
+        } else if self.failing.is_some() {
+            RunStatus::Failing
+        } else if !self.live.is_empty() || !self.due.is_empty() || self.asks_now() {
+            RunStatus::Running
+        } else if !self.timers.is_empty() {
+            RunStatus::Waiting
+        } else if self.unknown.is_empty() {
+            RunStatus::Running
+        } else {
+            RunStatus::Stuck
+        }
+    }
+
+    /// The attempt of a path that has no outcome yet, if there is one.
+    pub fn live(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
+        let spot = self.spot(plan, path)?;
+        match self.place(spot)? {
+            Place::Live(intended) => Some(intended),
+            _ => None,
+        }
+    }
+
+    /// The last attempt intended at a path, whatever became of it.
+    pub fn last_intended(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
+        self.place(self.spot(plan, path)?)?.last()
+    }
+
+    pub(crate) fn spot(&self, plan: &Plan, path: &Path) -> Option<Spot> {
+        Some(Spot {
+            step: plan.steps.get_index_of(&*path.step)?,
+            item: path.item,
+        })
+    }
+
+    pub(crate) fn place(&self, spot: Spot) -> Option<&Place> {
+        self.steps.get(spot.step)?.place(spot.item)
+    }
+
+    /// Whether some doubtful attempt can be asked about at once.
+    fn asks_now(&self) -> bool {
+        self.doubtful
+            .iter()
+            .any(|spot| matches!(self.place(*spot), Some(Place::Doubtful(doubt)) if doubt.due == Due::Now))
+    }
+
+    /// Why nothing new may start in a section, if that is so.
+    pub(crate) fn stopping(&self, section: Section) -> Option<SkipCause> {
+        let cancelled = self.cancel.is_some().then_some(SkipCause::RunCancelled);
+        match section {
+            Section::Steps => cancelled.or(self.failing.is_some().then_some(SkipCause::RunFailing)),
+            Section::OnFailure => cancelled,
+            Section::Finally => None,
+        }
+    }
+
+    /// Whether a section has nothing left to do. Once the run is failing or cancelled, an unknown
+    /// outcome does not hold the next section up.
+    pub(crate) fn section_is_over(&self, plan: &Plan, section: Section) -> bool {
+        let winding_down = self.failing.is_some() || self.cancel.is_some();
+        self.open.iter().all(|index| {
+            plan.steps
+                .get_index(*index)
+                .is_none_or(|(_, step)| step.section != section)
+                || (winding_down
+                    && self
+                        .steps
+                        .get(*index)
+                        .is_some_and(|state| state.waits_for_person_only()))
+        })
+    }
+
+    /// The section whose steps may start now.
+    pub(crate) fn current_section(&self, plan: &Plan) -> Section {
+        if !self.section_is_over(plan, Section::Steps) {
+            Section::Steps
+        } else if self.failing.as_ref().is_some_and(|failing| !failing.late)
+            && !self.section_is_over(plan, Section::OnFailure)
+        {
+            Section::OnFailure
+        } else {
+            Section::Finally
+        }
     }
 }

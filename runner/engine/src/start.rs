@@ -5,15 +5,21 @@
 use std::collections::BTreeMap;
 
 use playbooks::incident::Incident;
-use playbooks::operator::{Entity, Organisation};
+use playbooks::operator::{Entity, Organisation, Rollout};
 use playbooks::plan::Plan;
-use serde_json::Value;
+use playbooks::revision::canonical_json;
+use serde_json::{Map, Value};
 use state::access::Actor;
-use state::event::{Mode, Started, StartedBy};
+use state::event::{Mode, PlaybookRef, Started, StartedBy};
 use state::ids::{IncidentId, RunId};
 use state::store::Once;
 
+use crate::backoff::later;
+use crate::guardrails;
+use crate::names::TriggerNames;
 use crate::surroundings::Surroundings;
+
+mod inputs;
 
 /// What somebody wants to start.
 #[derive(Debug, Clone)]
@@ -79,16 +85,121 @@ pub enum Match {
     },
 }
 
-/// Whether a playbook's trigger matches.
-pub fn matches(_plan: &Plan, _incident: &Incident, _entity: &Entity, _org: &Organisation) -> Match {
-    Match::No { why: String::new() }
+/// Whether a playbook's trigger matches an incident. Asked in this order: rollout, type, `when`,
+/// marking, `once_per`; the first that says no is the answer.
+pub fn matches(plan: &Plan, incident: &Incident, entity: &Entity, org: &Organisation) -> Match {
+    match trigger(plan, incident, entity, org) {
+        Ok(once) => Match::Yes { once },
+        Err(why) => Match::No { why },
+    }
 }
 
-/// Event 0 of a run, or why it may not start.
+fn trigger(
+    plan: &Plan,
+    incident: &Incident,
+    entity: &Entity,
+    org: &Organisation,
+) -> Result<Option<Once>, String> {
+    turned_on(plan, entity).map_err(|refusal| refusal.to_string())?;
+    if plan.trigger.incident.is_empty() {
+        return Err("no incident starts it by itself (trigger.incident is empty)".to_owned());
+    }
+    let names = TriggerNames::new(Some(incident), entity, org);
+    precondition(plan, Some(incident), &names)?;
+    if let Some(why) = guardrails::ceilings_of_start(plan, incident) {
+        return Err(why);
+    }
+    let Some(once_per) = &plan.trigger.once_per else {
+        return Ok(None);
+    };
+    match once_per.key.resolve(&names) {
+        Ok(Some(key)) => Ok(Some(Once {
+            key: canonical_json(&key),
+            within: once_per.within,
+        })),
+        Ok(None) => Err("once_per.key has no value".to_owned()),
+        Err(why) => Err(format!("once_per.key: {why}")),
+    }
+}
+
+/// Type and `when`: what must hold however the run starts.
+fn precondition(plan: &Plan, incident: Option<&Incident>, names: &TriggerNames) -> Result<(), String> {
+    let wanted = &plan.trigger.incident;
+    match incident {
+        Some(incident) if !wanted.is_empty() && !wanted.contains(&incident.kind) => {
+            let words: Vec<_> = wanted.iter().map(|kind| kind.word()).collect();
+            return Err(format!(
+                "it wants {}, this is {}",
+                words.join(" or "),
+                incident.kind
+            ));
+        }
+        None if !wanted.is_empty() => {
+            return Err(format!("`{}` works on an incident, and none was given", plan.id));
+        }
+        _ => {}
+    }
+    let Some(when) = &plan.trigger.when else {
+        return Ok(());
+    };
+    match when.evaluate(names) {
+        Ok(Some(Value::Bool(true))) => Ok(()),
+        Ok(Some(Value::Bool(false))) => Err(format!("when was false: {}", when.source())),
+        Ok(_) => Err(format!("when is neither true nor false: {}", when.source())),
+        Err(why) => Err(format!("when could not be decided: {why}")),
+    }
+}
+
+fn turned_on(plan: &Plan, entity: &Entity) -> Result<(), StartRefusal> {
+    match entity.rollout.get(&plan.id).copied().unwrap_or_default() {
+        Rollout::Auto => Ok(()),
+        Rollout::Off => Err(StartRefusal::Off {
+            playbook: plan.id.clone(),
+            entity: entity.id.clone(),
+        }),
+    }
+}
+
+/// Event 0 of a run, or why it may not start. A playbook that is off never starts, by hand
+/// neither; only the agreed end of an effect ([`StartedBy::Expiry`]) does not ask.
 pub fn start(
     plan: &Plan,
-    _request: StartRequest<'_>,
-    _surroundings: &Surroundings<'_>,
+    request: StartRequest<'_>,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Started, StartRefusal> {
-    Err(StartRefusal::NotByHand(plan.id.clone()))
+    let entity = surroundings.entity;
+    if request.by != StartedBy::Expiry {
+        turned_on(plan, entity)?;
+    }
+    if request.by == StartedBy::Hand && !plan.trigger.manual {
+        return Err(StartRefusal::NotByHand(plan.id.clone()));
+    }
+    let incident = request.incident.as_ref().map(|(_, incident)| *incident);
+    let names = TriggerNames::new(incident, entity, &surroundings.operator.organisation);
+    precondition(plan, incident, &names).map_err(StartRefusal::Precondition)?;
+    if let Some(why) = incident.and_then(|incident| guardrails::ceilings_of_start(plan, incident)) {
+        return Err(StartRefusal::Marking(why));
+    }
+    let inputs = inputs::typed(&plan.inputs, request.inputs)
+        .map_err(|(name, reason)| StartRefusal::Input { name, reason })?;
+    let entity_id = entity
+        .id
+        .parse()
+        .map_err(|why| StartRefusal::Precondition(format!("the entity of the run cannot be named: {why}")))?;
+    Ok(Started {
+        run: request.run,
+        entity: entity_id,
+        facts: incident.map_or_else(|| Value::Object(Map::new()), Incident::to_value),
+        incident: request.incident.map(|(id, _)| id),
+        playbook: PlaybookRef {
+            id: plan.id.clone(),
+            version: plan.version,
+            revision: plan.revision.clone(),
+        },
+        by: request.by,
+        actor: request.actor,
+        mode: request.mode,
+        inputs,
+        deadline: later(surroundings.now, plan.limits.time),
+    })
 }

@@ -1,0 +1,110 @@
+//! The run as it will be: a copy that takes in each event as it is decided.
+//!
+//! Owns the fixpoint. The copy shares with the run whatever does not change.
+
+use std::sync::Arc;
+
+use playbooks::plan::{Plan, Step};
+use state::event::{Event, Recorded};
+use state::ids::Path;
+
+use crate::guardrails;
+use crate::names::{Facts, RunNames};
+use crate::run::{Corrupt, Run, Spot};
+use crate::surroundings::Surroundings;
+
+/// One decision in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) run: Run,
+    pub(super) around: &'a Surroundings<'a>,
+    /// Blocks that the store does not count yet: in work before this decision, or intended by it.
+    pub(super) blocks_pending: u64,
+    facts: Arc<Facts>,
+    events: Vec<Event>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(plan: &'a Plan, run: &Run, around: &'a Surroundings<'a>) -> Self {
+        let blocks = run.live.iter().chain(&run.doubtful).filter(|spot| {
+            plan.steps
+                .get_index(spot.step)
+                .is_some_and(|(_, step)| guardrails::is_block(&step.action.name))
+        });
+        Self {
+            plan,
+            blocks_pending: u64::try_from(blocks.count()).unwrap_or(u64::MAX),
+            run: run.clone(),
+            around,
+            facts: Facts::of(around),
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_events(self) -> Vec<Event> {
+        self.events
+    }
+
+    /// Decides one event and takes it in. A failure that nothing handles makes the run fail at
+    /// once, before anything else can start.
+    pub(super) fn record(&mut self, event: Event) -> Result<(), Corrupt> {
+        self.record_one(event)?;
+        if self.run.failing.is_none()
+            && self.run.cancel.is_none()
+            && let Some(stopper) = &self.run.stopper
+        {
+            let error = stopper.error.clone();
+            let step = self.plan.steps.get_index(stopper.step).map(|(id, _)| id.clone());
+            self.record_one(Event::Failing { step, error })?;
+        }
+        Ok(())
+    }
+
+    fn record_one(&mut self, event: Event) -> Result<(), Corrupt> {
+        let recorded = Recorded {
+            seq: self.run.next_seq,
+            at: self.around.now,
+            event,
+        };
+        self.run.apply(self.plan, &recorded)?;
+        self.events.push(recorded.event);
+        Ok(())
+    }
+
+    /// Everything that follows without waiting.
+    pub(super) fn follow(&mut self) -> Result<(), Corrupt> {
+        loop {
+            let before = self.events.len();
+            self.settle_attempts()?;
+            self.end_of_time()?;
+            self.settle_lets()?;
+            self.advance_steps()?;
+            if self.events.len() == before {
+                break;
+            }
+        }
+        self.close()
+    }
+
+    pub(super) fn names(&self, at: Option<Spot>) -> RunNames<'_> {
+        RunNames::new(
+            self.plan,
+            &self.run,
+            at.map(|spot| (spot.step, spot.item)),
+            &self.facts,
+        )
+    }
+
+    pub(super) fn step(&self, index: usize) -> Option<&'a Step> {
+        self.plan.steps.get_index(index).map(|(_, step)| step)
+    }
+
+    pub(super) fn path(&self, spot: Spot) -> Option<Path> {
+        let (id, _) = self.plan.steps.get_index(spot.step)?;
+        Some(Path {
+            step: id.as_str().into(),
+            item: spot.item,
+        })
+    }
+}

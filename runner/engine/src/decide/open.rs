@@ -1,0 +1,181 @@
+//! The first attempt of a step or item: arguments, rules, intent.
+//!
+//! Owns that an intent is complete: whoever performs it needs nothing that is not recorded.
+
+use playbooks::action_spec::{ActionSpec, ErrorKind};
+use playbooks::marking::EffectClass;
+use playbooks::names::Unresolved;
+use playbooks::plan::Step;
+use playbooks::types::Type;
+use playbooks::values;
+use serde_json::{Map, Value};
+use state::event::{Event, Intended, Mode, Outcome, SkipCause};
+use state::ids::Path;
+
+use super::draft::Draft;
+use crate::guardrails::{self, Denial, Permit, Question};
+use crate::key::effect_key;
+use crate::mail;
+use crate::run::{Corrupt, Spot};
+
+/// Why there are no arguments.
+enum NoArguments {
+    Skip(SkipCause),
+    Broken(String),
+}
+
+impl Draft<'_> {
+    /// Takes up a step without items, or one item.
+    pub(super) fn open(&mut self, spot: Spot, step: &Step) -> Result<(), Corrupt> {
+        let Some(path) = self.path(spot) else {
+            return Ok(());
+        };
+        let arguments = match self.arguments(spot, step) {
+            Ok(arguments) => arguments,
+            Err(NoArguments::Skip(cause)) => return self.record(Event::Skipped { path, cause }),
+            Err(NoArguments::Broken(why)) => return self.broken(spot, why),
+        };
+        let examined = guardrails::examine(&Question {
+            plan: self.plan,
+            run: &self.run,
+            step,
+            arguments,
+            repeated: None,
+            blocks_pending: self.blocks_pending,
+            around: self.around,
+        });
+        match examined {
+            Ok(permit) => self.intend(path, step, permit),
+            Err(denial) => self.deny(path, denial),
+        }
+    }
+
+    fn intend(&mut self, path: Path, step: &Step, permit: Permit) -> Result<(), Corrupt> {
+        let action = &step.action;
+        let key =
+            effect_key(&self.run.started, &path, &action.name, &permit.arguments).ok_or_else(|| Corrupt {
+                seq: self.run.next_seq,
+                reason: "a digest is not a key".to_owned(),
+            })?;
+        let simulated = self.run.started.mode == Mode::Simulate && permit.effect > EffectClass::Read;
+        if guardrails::is_block(&action.name) && !simulated {
+            self.blocks_pending = self.blocks_pending.saturating_add(1);
+        }
+        self.record(Event::Intended(Intended {
+            path: path.clone(),
+            attempt: 1,
+            key,
+            action: action.name.clone(),
+            effect: permit.effect,
+            connections: permit.connections,
+            left_out: permit.left_out,
+            arguments: permit.arguments,
+            tlp: permit.tlp,
+            pap: permit.pap,
+            recovery: permit.recovery,
+            timeout: step.timeout,
+            until: permit.until,
+        }))?;
+        if simulated {
+            self.record(Event::Finished {
+                path,
+                attempt: 1,
+                outcome: Outcome::Simulated {
+                    output: action.example.1.clone(),
+                },
+                duration_ms: 0,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A rule said no. What would only have read counts as failed.
+    pub(super) fn deny(&mut self, path: Path, denial: Denial) -> Result<(), Corrupt> {
+        let read_of_a_writing_action = denial.effect == EffectClass::Read
+            && self
+                .plan
+                .steps
+                .get(&*path.step)
+                .is_some_and(|step| step.action.effect != EffectClass::Read);
+        if read_of_a_writing_action {
+            return self.record(failed_before(path, ErrorKind::Policy, denial.detail));
+        }
+        self.record(Event::Refused {
+            path,
+            cause: denial.kind,
+            detail: denial.detail,
+        })
+    }
+
+    /// Something that the publish check could not foresee: it fails closed.
+    pub(super) fn broken(&mut self, spot: Spot, why: String) -> Result<(), Corrupt> {
+        match self.path(spot) {
+            Some(path) => self.record(failed_before(path, ErrorKind::Invalid, why)),
+            None => Ok(()),
+        }
+    }
+
+    fn arguments(&self, spot: Spot, step: &Step) -> Result<Map<String, Value>, NoArguments> {
+        let names = self.names(Some(spot));
+        let unresolved = |why: Unresolved| match why {
+            Unresolved::Absent { .. } => NoArguments::Skip(self.absent_cause(&why)),
+            Unresolved::Failed(why) => NoArguments::Broken(why),
+        };
+        let mut arguments = Map::with_capacity(step.with.len());
+        for (name, argument) in &step.with {
+            let Some(value) = argument.resolve(&names).map_err(unresolved)? else {
+                continue;
+            };
+            let value = match step.action.inputs.get(name) {
+                Some(parameter) => values::check(&value, &parameter.ty)
+                    .map_err(|why| NoArguments::Broken(format!("`{name}`: {why}")))?,
+                None => value,
+            };
+            if !value.is_null() {
+                arguments.insert(name.clone(), value);
+            }
+        }
+        complete(&step.action, &arguments).map_err(NoArguments::Broken)?;
+        if step.action.renders_mail {
+            let rendered =
+                mail::render(self.plan, &names, &arguments, self.around, &self.run).map_err(unresolved)?;
+            arguments.insert("rendered".to_owned(), rendered);
+        }
+        Ok(arguments)
+    }
+}
+
+/// Whether every input is there that has to be.
+fn complete(action: &ActionSpec, arguments: &Map<String, Value>) -> Result<(), String> {
+    for (name, parameter) in &action.inputs {
+        if !matches!(parameter.ty, Type::Optional(_)) && !arguments.contains_key(name) {
+            return Err(format!("{} needs `{name}`, which was left out", action.name));
+        }
+    }
+    for group in &action.exactly_one_of {
+        let given = group.iter().filter(|name| arguments.contains_key(*name)).count();
+        if given != 1 {
+            return Err(format!(
+                "{} needs exactly one of {}, {given} were given",
+                action.name,
+                group.join(", ")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A failure before anything was intended: attempt 0.
+fn failed_before(path: Path, kind: ErrorKind, detail: String) -> Event {
+    Event::Finished {
+        path,
+        attempt: 0,
+        outcome: Outcome::Failed {
+            kind,
+            detail,
+            not_sent: true,
+            retry_after: None,
+        },
+        duration_ms: 0,
+    }
+}

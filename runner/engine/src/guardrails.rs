@@ -1,0 +1,228 @@
+//! The rules below every playbook, asked before every effect and before every repetition of one.
+//!
+//! Owns their order and their answers. Nobody's `if` loosens them, and a denial names the rule in
+//! a sentence a person can act on. Knows nothing of how effects are done.
+
+use jiff::Timestamp;
+use playbooks::action_spec::Recovery;
+use playbooks::marking::{EffectClass, Pap, Tlp};
+use playbooks::operator::{Connection, Rollout};
+use playbooks::plan::{Plan, Step};
+use serde_json::{Map, Value};
+use state::event::{Intended, LeftOut, RefusalKind, StartedBy};
+
+use crate::run::Run;
+use crate::surroundings::Surroundings;
+
+mod connection;
+mod duration;
+mod marking;
+mod never_block;
+mod special_ranges;
+mod target;
+
+pub use marking::ceilings_of_start;
+pub(crate) use marking::of_incident;
+
+/// The action whose class and exposure are what its connection says.
+const HTTP_REQUEST: &str = "http.request";
+/// Methods of [`HTTP_REQUEST`] that change nothing.
+const READING_METHODS: [&str; 2] = ["GET", "HEAD"];
+
+/// What is about to be done.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) run: &'a Run,
+    pub(crate) step: &'a Step,
+    pub(crate) arguments: Map<String, Value>,
+    /// The attempt that would be repeated: budgets have counted it already.
+    pub(crate) repeated: Option<&'a Intended>,
+    /// Blocks of this run that the store does not know of yet.
+    pub(crate) blocks_pending: u64,
+    pub(crate) around: &'a Surroundings<'a>,
+}
+
+/// It may be done, like this.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Permit {
+    pub(crate) effect: EffectClass,
+    pub(crate) connections: Vec<String>,
+    pub(crate) left_out: Vec<LeftOut>,
+    pub(crate) arguments: Value,
+    pub(crate) tlp: Tlp,
+    pub(crate) pap: Pap,
+    pub(crate) recovery: Recovery,
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// It may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Denial {
+    pub(crate) kind: RefusalKind,
+    pub(crate) detail: String,
+    /// What it would have been.
+    pub(crate) effect: EffectClass,
+}
+
+/// A rule that said no, before the class is added.
+type Ruled<T> = Result<T, (RefusalKind, String)>;
+
+/// Whether an action blocks something, and so has a target, an end and an hourly budget.
+pub(crate) fn is_block(action: &str) -> bool {
+    action.starts_with("block.")
+}
+
+/// Asks every rule, in the order in which they are documented: pause, rollout, blast radius and
+/// budgets of the run, target, end of a block, connection and marking, hourly budgets, approval.
+pub(crate) fn examine(question: &Question<'_>) -> Result<Permit, Denial> {
+    let chosen = connection::choose(question);
+    let first = chosen.as_ref().ok().and_then(|chosen| chosen.first().copied());
+    let effect = class_of(question, first);
+    rule(question, chosen, effect).map_err(|(kind, detail)| Denial { kind, detail, effect })
+}
+
+fn rule(question: &Question<'_>, chosen: Ruled<Vec<&Connection>>, effect: EffectClass) -> Ruled<Permit> {
+    if effect > EffectClass::Read {
+        may_act(question, effect)?;
+    }
+    let mut arguments = question.arguments.clone();
+    if is_block(&question.step.action.name) {
+        target::examine(question, &mut arguments)?;
+    }
+    let until = match question.repeated {
+        Some(repeated) => repeated.until,
+        None => duration::end_of_effect(question, &mut arguments)?,
+    };
+    let marking = marking::of_step(question.run, &arguments);
+    let used = marking::below_ceilings(question, chosen?, marking, effect)?;
+    let recovery = connection::recovery(question, &used.connections)?;
+    if effect > EffectClass::Read {
+        hourly_budget(question)?;
+        pre_authorised(question, effect)?;
+    }
+    Ok(Permit {
+        effect,
+        connections: used
+            .connections
+            .iter()
+            .map(|connection| connection.name.clone())
+            .collect(),
+        left_out: used.left_out,
+        arguments: Value::Object(arguments),
+        tlp: marking.tlp,
+        pap: marking.pap,
+        recovery,
+        until,
+    })
+}
+
+/// What the action may do to the world, here. For `http.request` the connection says it.
+fn class_of(question: &Question<'_>, connection: Option<&Connection>) -> EffectClass {
+    let action = &question.step.action;
+    if action.name != HTTP_REQUEST {
+        return action.effect;
+    }
+    let method = question.arguments.get("method").and_then(Value::as_str);
+    if method.is_some_and(|method| READING_METHODS.contains(&method)) {
+        EffectClass::Read
+    } else {
+        connection
+            .and_then(|connection| connection.effect)
+            .unwrap_or(action.effect)
+    }
+}
+
+fn may_act(question: &Question<'_>, effect: EffectClass) -> Ruled<()> {
+    let Question {
+        plan, run, around, ..
+    } = question;
+    let rails = &around.operator.guardrails;
+    if rails.effects_paused {
+        return Err((
+            RefusalKind::Paused,
+            "effects are paused; somebody pressed the red button".to_owned(),
+        ));
+    }
+    let entity = around.entity;
+    let by_itself = run.started.by == StartedBy::Expiry;
+    let rollout = entity.rollout.get(&plan.id).copied().unwrap_or_default();
+    if rollout == Rollout::Off && !by_itself {
+        return Err((
+            RefusalKind::Policy,
+            format!("`{}` was turned off for {} while it ran", plan.id, entity.id),
+        ));
+    }
+    if effect <= EffectClass::Record {
+        return Ok(());
+    }
+    if !plan.may.contains(&effect) {
+        return Err((
+            RefusalKind::Policy,
+            format!("`{}` may not {effect}: the class is not in its `may`", plan.id),
+        ));
+    }
+    if question.repeated.is_none() {
+        let limit = plan.limits.effects.min(rails.effects_per_run);
+        if run.effects_intended >= limit {
+            return Err((
+                RefusalKind::Budget,
+                format!("the run has had {limit} effects, all that it may have"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn hourly_budget(question: &Question<'_>) -> Ruled<()> {
+    if !is_block(&question.step.action.name) || question.repeated.is_some() {
+        return Ok(());
+    }
+    let rails = &question.around.operator.guardrails;
+    let counts = question.around.blocks_last_hour;
+    let over = |count: u64, limit: u32| count.saturating_add(question.blocks_pending) >= u64::from(limit);
+    if over(counts.entity, rails.blocks_per_entity_hour) {
+        return Err((
+            RefusalKind::Budget,
+            format!(
+                "{} has had {} blocks in the last hour, all that one entity may have",
+                question.around.entity.id, rails.blocks_per_entity_hour
+            ),
+        ));
+    }
+    if over(counts.all, rails.blocks_per_hour) {
+        return Err((
+            RefusalKind::Budget,
+            format!(
+                "there were {} blocks in the last hour, all that there may be",
+                rails.blocks_per_hour
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether it may be done without asking a person.
+fn pre_authorised(question: &Question<'_>, effect: EffectClass) -> Ruled<()> {
+    let action = &question.step.action.name;
+    let entity = question.around.entity;
+    if question.run.started.by == StartedBy::Expiry {
+        // The end of an effect was agreed with the effect.
+        return Ok(());
+    }
+    match effect {
+        EffectClass::Destroy => Err((
+            RefusalKind::Policy,
+            format!("{action} cannot be taken back and needs two approvals; approvals are not built yet"),
+        )),
+        EffectClass::Contain if !entity.policy.get(action).is_some_and(|policy| policy.auto) => Err((
+            RefusalKind::Policy,
+            format!(
+                "{action} needs an approval: {} has not pre-authorised it (policy: {{{action}: {{auto: true}}}} \
+                 in its file), and approvals are not built yet",
+                entity.id
+            ),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,35 @@
+//! The key of an effect.
+//!
+//! Owns its ingredients. No attempt number is among them: all attempts of one intention share a
+//! key, so the far end can fold them.
+
+use playbooks::revision::canonical_json;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use state::event::Started;
+use state::ids::{EffectKey, Path};
+
+/// Counts deliberate repetitions by a person; those are not built yet.
+const GENERATION: u32 = 0;
+
+/// SHA-256 over entity, run, step path, item, generation, action and canonical arguments.
+/// `None` only if a digest were not 64 hexadecimal digits.
+pub(crate) fn effect_key(
+    started: &Started,
+    path: &Path,
+    action: &str,
+    arguments: &Value,
+) -> Option<EffectKey> {
+    let ingredients = json!([
+        started.entity.as_str(),
+        started.run.as_str(),
+        &*path.step,
+        path.item,
+        GENERATION,
+        action,
+        arguments,
+    ]);
+    hex::encode(Sha256::digest(canonical_json(&ingredients)))
+        .parse()
+        .ok()
+}

@@ -1,0 +1,112 @@
+//! What people are shown of the steps of a run.
+//!
+//! Owns no state; everything is read off the fold.
+
+use jiff::Timestamp;
+use playbooks::plan::{Plan, Section};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Place, Run, StepStatus, Work};
+
+/// One step as lists and pages show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReport {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub section: Section,
+    /// The capability.
+    pub action: String,
+    /// How it stands.
+    pub status: StepStatus,
+    /// Attempts of all its items together.
+    pub attempts: u32,
+    /// Why it did not succeed, or what it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was first intended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it wants to go on by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Items of a `for_each` step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemCounts>,
+    /// Its outputs, when it succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+}
+
+/// The counter of a `for_each` step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ItemCounts {
+    /// In the list.
+    pub total: usize,
+    /// Succeeded.
+    pub succeeded: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Skipped.
+    pub skipped: usize,
+    /// Refused.
+    pub refused: usize,
+    /// Of unknown outcome.
+    pub unknown: usize,
+}
+
+impl Run {
+    /// Every step of the plan in file order.
+    pub fn steps(&self, plan: &Plan) -> Vec<StepReport> {
+        plan.steps
+            .values()
+            .zip(&self.steps)
+            .enumerate()
+            .map(|(index, (step, state))| {
+                let settled = state.settled.as_ref();
+                let until = self
+                    .timers
+                    .iter()
+                    .find(|(_, spot)| spot.step == index)
+                    .map(|(at, _)| *at);
+                StepReport {
+                    id: step.id.clone(),
+                    section: step.section,
+                    action: step.action.name.clone(),
+                    status: state.status(),
+                    attempts: state.attempts,
+                    reason: settled
+                        .and_then(|settled| settled.reason.clone())
+                        .or_else(|| open_reason(&state.work)),
+                    started_at: state.started_at,
+                    until,
+                    items: match &state.work {
+                        Work::One(_) => None,
+                        Work::Each(each) => Some(ItemCounts {
+                            total: each.items.len(),
+                            succeeded: each.succeeded,
+                            failed: each.failed,
+                            skipped: each.skipped,
+                            refused: each.refused,
+                            unknown: each.unknown,
+                        }),
+                    },
+                    output: settled
+                        .filter(|settled| settled.status == StepStatus::Succeeded)
+                        .map(|settled| settled.view.clone()),
+                }
+            })
+            .collect()
+    }
+}
+
+/// What a step that is not settled waits for.
+fn open_reason(work: &Work) -> Option<String> {
+    match work {
+        Work::One(Place::Retry { failure, .. }) => Some(format!("will be tried again: {}", failure.detail)),
+        Work::One(Place::Doubtful(_)) => Some("asks whether it happened".to_owned()),
+        Work::One(Place::Unknowable { detail, .. } | Place::Unknown { detail, .. }) => Some(detail.clone()),
+        _ => None,
+    }
+}
