@@ -186,7 +186,8 @@ impl Authentication for Fake {
         self.book.lock().unwrap().authenticate(presented, now()).ok()
     }
     fn local(&self, peer: LocalPeer) -> Option<Principal> {
-        (peer.uid == OPERATOR_UID).then(|| Principal::operator("nora", &self.store.operator_proof()))
+        (peer.uid == OPERATOR_UID || crate::server::is_our_user(peer))
+            .then(|| Principal::operator("nora", &self.store.operator_proof()))
     }
 }
 

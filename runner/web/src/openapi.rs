@@ -9,7 +9,7 @@ use crate::view::FORMAT;
 #[cfg(test)]
 mod tests;
 
-/// The OpenAPI 3.1 document.
+/// The `OpenAPI` 3.1 document.
 pub fn document() -> Value {
     let mut paths = Map::new();
     for route in ROUTES {

@@ -26,7 +26,7 @@ use crate::service::Service;
 /// A JSON body must have arrived within this time.
 pub(crate) const JSON_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A mail must have arrived within this time.
-pub(crate) const MAIL_BODY_TIMEOUT: Duration = Duration::from_secs(120);
+pub(crate) const MAIL_BODY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Mails read at once; more are asked to come back. Bounds memory to this many times 25 MiB.
 pub(crate) const MAIL_BODIES_MAX: usize = 8;
 

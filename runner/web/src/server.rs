@@ -30,6 +30,8 @@ use crate::service::Service;
 use places::{Place, Places};
 
 mod places;
+#[cfg(test)]
+mod tests;
 
 /// The head of a request must have arrived within this time; also how long a connection may be
 /// silent between requests.

@@ -45,7 +45,7 @@ pub(crate) async fn follow(call: Call) -> Answered {
         .await?;
     let end = stream::once(async { Event::default().event(END).data("") });
     let messages = changes
-        .map(|change| message(change))
+        .map(message)
         .chain(end)
         .map(Ok::<_, Infallible>)
         .take_until(no_longer_allowed(call.service, call.credential));

@@ -24,12 +24,12 @@ pub(crate) async fn figures(call: Call) -> Answered {
     json(StatusCode::OK, &figures)
 }
 
-pub(crate) async fn openapi(call: Call) -> Answered {
+pub(crate) fn openapi(call: &Call) -> Response {
     let mut response = Response::new(Body::from(call.service.openapi.clone()));
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(response)
+    response
 }
 
 #[derive(Serialize)]
@@ -37,7 +37,7 @@ struct Alive {
     alive: bool,
 }
 
-pub(crate) async fn alive(_: Arc<Service>) -> Answered {
+pub(crate) fn alive() -> Answered {
     json(StatusCode::OK, &Alive { alive: true })
 }
 

@@ -48,7 +48,7 @@ impl Target {
         }
     }
 
-    pub(super) fn tcp(address: SocketAddr, token: String) -> Answer<Self> {
+    pub(super) fn tcp(address: SocketAddr, token: &str) -> Answer<Self> {
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(format!("Bearer {token}")))
             .map_err(|_| OperationError::invalid("the API token holds characters that no token has"))?;
         value.set_sensitive(true);
