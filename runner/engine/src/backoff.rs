@@ -31,7 +31,8 @@ pub(crate) fn next(
         .saturating_mul(1_i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(i64::MAX));
     let full = doubled.clamp(0, longest.min(BACKOFF_MAX).as_milliseconds().max(0));
     let half = full / 2;
-    let jittered = half + (i128::from(half) * i128::from(fraction(run, path, attempt)) >> 32) as i64;
+    let more = (i128::from(half) * i128::from(fraction(run, path, attempt))) >> 32;
+    let jittered = half.saturating_add(i64::try_from(more).unwrap_or(half));
     let wait = retry_after.map_or(jittered, |span| jittered.max(span.as_milliseconds()));
     later(now, Span::milliseconds(wait))
 }

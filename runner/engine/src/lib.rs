@@ -23,6 +23,7 @@ pub mod guardrails;
 mod key;
 mod mail;
 pub mod names;
+pub mod rehearsal;
 pub mod run;
 pub mod start;
 mod summary;

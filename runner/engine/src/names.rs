@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use state::event::Mode;
 use state::ids::Path;
 
-use crate::run::{LetState, Run, StepState, StepStatus, Work};
+use crate::run::{LetState, Run, Spot, StepState, StepStatus, Work};
 use crate::surroundings::Surroundings;
 use crate::words;
 
@@ -57,7 +57,7 @@ pub fn names<'a>(
     at: Option<&Path>,
     surroundings: &Surroundings<'_>,
 ) -> RunNames<'a> {
-    let spot = at.and_then(|path| run.spot(plan, path));
+    let spot = at.and_then(|path| Spot::of(plan, path));
     RunNames::new(
         plan,
         run,

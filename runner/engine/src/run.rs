@@ -40,6 +40,16 @@ pub(crate) struct Spot {
     pub(crate) item: Option<u32>,
 }
 
+impl Spot {
+    /// Where a path is in the plan.
+    pub(crate) fn of(plan: &Plan, path: &Path) -> Option<Self> {
+        Some(Self {
+            step: plan.steps.get_index_of(&*path.step)?,
+            item: path.item,
+        })
+    }
+}
+
 /// A settled let.
 #[derive(Debug, Clone)]
 pub(crate) enum LetState {
@@ -145,7 +155,7 @@ impl Run {
 
     /// The attempt of a path that has no outcome yet, if there is one.
     pub fn live(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
-        let spot = self.spot(plan, path)?;
+        let spot = Spot::of(plan, path)?;
         match self.place(spot)? {
             Place::Live(intended) => Some(intended),
             _ => None,
@@ -154,14 +164,7 @@ impl Run {
 
     /// The last attempt intended at a path, whatever became of it.
     pub fn last_intended(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
-        self.place(self.spot(plan, path)?)?.last()
-    }
-
-    pub(crate) fn spot(&self, plan: &Plan, path: &Path) -> Option<Spot> {
-        Some(Spot {
-            step: plan.steps.get_index_of(&*path.step)?,
-            item: path.item,
-        })
+        self.place(Spot::of(plan, path)?)?.last()
     }
 
     pub(crate) fn place(&self, spot: Spot) -> Option<&Place> {

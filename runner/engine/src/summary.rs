@@ -2,6 +2,8 @@
 //!
 //! Owns its wording: what happened first, then what a person must know besides.
 
+use std::fmt::Write as _;
+
 use playbooks::marking::EffectClass;
 use playbooks::plan::Plan;
 use state::event::SkipCause;
@@ -37,11 +39,11 @@ fn head(plan: &Plan, run: &Run) -> String {
     let mut sentence = count(with(StepStatus::Succeeded), "step done", "steps done");
     let skipped = with(StepStatus::Skipped);
     if skipped > 0 {
-        sentence.push_str(&format!(", {skipped} skipped"));
+        let _ = write!(sentence, ", {skipped} skipped");
     }
     let refused = with(StepStatus::Refused);
     if refused > 0 {
-        sentence.push_str(&format!(", {refused} refused"));
+        let _ = write!(sentence, ", {refused} refused");
     }
     sentence
 }

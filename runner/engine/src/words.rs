@@ -2,7 +2,6 @@
 //!
 //! Owns phrasing only. Nothing here is ever parsed again.
 
-use playbooks::plan::Plan;
 use state::event::SkipCause;
 
 /// Characters of a reason that is carried on into another reason. Without a bound, a chain of
@@ -35,9 +34,4 @@ pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     } else {
         format!("{number} {many}")
     }
-}
-
-/// `the playbook `x` (version 3)`.
-pub(crate) fn playbook(plan: &Plan) -> String {
-    format!("`{}` (version {})", plan.id, plan.version)
 }

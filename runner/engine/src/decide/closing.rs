@@ -3,6 +3,7 @@
 //! Owns when it is over, how it is called, and what it leaves behind.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use playbooks::plan::Section;
 use state::event::{Event, RunStatus};
@@ -46,7 +47,9 @@ impl Draft<'_> {
                     outputs.insert(name.clone(), value);
                 }
                 Ok(_) | Err(playbooks::names::Unresolved::Absent { .. }) => {}
-                Err(why) => summary.push_str(&format!("; the output `{name}` could not be had: {why}")),
+                Err(why) => {
+                    let _ = write!(summary, "; the output `{name}` could not be had: {why}");
+                }
             }
         }
         self.record(Event::Closed {

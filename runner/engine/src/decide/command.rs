@@ -106,5 +106,5 @@ impl Draft<'_> {
 }
 
 fn place<'r>(plan: &Plan, run: &'r Run, path: &Path) -> Option<&'r Place> {
-    run.place(run.spot(plan, path)?)
+    run.place(Spot::of(plan, path)?)
 }

@@ -16,9 +16,9 @@ use super::special_ranges::{overlap, overlapped};
 use super::{Question, Ruled, never_block};
 
 /// The widest IPv4 prefix that may be blocked.
-pub const IPV4_PREFIX_MIN: u8 = 24;
+pub(super) const IPV4_PREFIX_MIN: u8 = 24;
 /// The widest IPv6 prefix that may be blocked.
-pub const IPV6_PREFIX_MIN: u8 = 48;
+pub(super) const IPV6_PREFIX_MIN: u8 = 48;
 
 /// A target in canonical form.
 #[derive(Debug, Clone, PartialEq, Eq)]

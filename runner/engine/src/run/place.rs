@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use playbooks::action_spec::ErrorKind;
 use playbooks::duration::Span;
 use serde_json::Value;
-use state::event::{Intended, RefusalKind, SkipCause};
+use state::event::{Intended, SkipCause};
 
 /// How a place stands.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub(crate) enum Final {
     Succeeded(Arc<Value>),
     Failed(String),
     Skipped(SkipCause),
-    Refused { cause: RefusalKind, detail: String },
+    Refused(String),
 }
 
 impl Place {

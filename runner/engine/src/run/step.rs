@@ -129,9 +129,8 @@ impl StepState {
             Work::One(Place::Pending) => StepStatus::Pending,
             Work::One(Place::Retry { .. }) => StepStatus::Waiting,
             Work::One(Place::Unknown { .. }) => StepStatus::Unknown,
-            Work::One(_) => StepStatus::Running,
             Work::Each(each) if each.unknown > 0 && each.in_work == 0 => StepStatus::Unknown,
-            Work::Each(_) => StepStatus::Running,
+            Work::One(_) | Work::Each(_) => StepStatus::Running,
         }
     }
 
@@ -165,9 +164,8 @@ impl StepState {
     pub(crate) fn settle(&mut self, step: &Step, at: Timestamp) {
         let end = match &self.work {
             Work::One(Place::Done { result, .. }) => Some(end_of_one(result)),
-            Work::One(_) => None,
             Work::Each(each) if each.is_over() => Some(each.end(step)),
-            Work::Each(_) => None,
+            Work::One(_) | Work::Each(_) => None,
         };
         let Some((status, reason, mut view)) = end else {
             return;
@@ -196,7 +194,7 @@ fn end_of_one(result: &Final) -> End {
         }
         Final::Failed(error) => (StepStatus::Failed, Some(error.clone()), Map::new()),
         Final::Skipped(cause) => (StepStatus::Skipped, Some(words::skip_cause(cause)), Map::new()),
-        Final::Refused { detail, .. } => (StepStatus::Refused, Some(detail.clone()), Map::new()),
+        Final::Refused(detail) => (StepStatus::Refused, Some(detail.clone()), Map::new()),
     }
 }
 
@@ -241,7 +239,7 @@ impl Each {
                 Final::Succeeded(_) => &mut self.succeeded,
                 Final::Failed(_) => &mut self.failed,
                 Final::Skipped(_) => &mut self.skipped,
-                Final::Refused { .. } => &mut self.refused,
+                Final::Refused(_) => &mut self.refused,
             } += 1;
         }
         *slot = new;
@@ -283,7 +281,7 @@ impl Each {
             (StepStatus::Failed, Some(reason), view)
         } else if self.refused > 0 && !step.if_refused_continue {
             let reason = self.first(|result| match result {
-                Final::Refused { detail, .. } => Some(detail),
+                Final::Refused(detail) => Some(detail),
                 _ => None,
             });
             (StepStatus::Refused, Some(reason), view)

@@ -1,0 +1,142 @@
+//! Putting a place where it now stands.
+//!
+//! Owns that every index of [`Run`] agrees with its places.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use playbooks::plan::{OnFailure, Plan, Step};
+use state::ids::Path;
+
+use super::Folded;
+use crate::run::place::Final;
+use crate::run::{Doubt, Due, Place, Run, Spot, StepState, Stopper, Work};
+use crate::words;
+
+impl Run {
+    pub(super) fn find(&self, plan: &Plan, path: &Path) -> Result<(Spot, &Place), String> {
+        let spot = Spot::of(plan, path).ok_or_else(|| format!("there is no `{path}`"))?;
+        let place = self.place(spot).ok_or_else(|| format!("there is no `{path}`"))?;
+        if let (Place::Pending, Some(item), Work::Each(each)) = (place, spot.item, &self.state(spot)?.work)
+            && (each.cut.is_some() || usize::try_from(item) != Ok(each.next))
+        {
+            return Err(format!("`{path}` is out of turn"));
+        }
+        Ok((spot, place))
+    }
+
+    pub(super) fn state(&self, spot: Spot) -> Result<&StepState, String> {
+        self.steps
+            .get(spot.step)
+            .map(|state| &**state)
+            .ok_or_else(|| "there is no such step".to_owned())
+    }
+
+    pub(super) fn state_mut(&mut self, spot: Spot) -> Result<&mut StepState, String> {
+        self.steps
+            .get_mut(spot.step)
+            .map(Arc::make_mut)
+            .ok_or_else(|| "there is no such step".to_owned())
+    }
+
+    pub(super) fn end(&mut self, plan: &Plan, spot: Spot, result: Final, at: Timestamp) -> Folded {
+        let last = self.place(spot).and_then(Place::last).cloned();
+        self.put(plan, spot, Place::Done { last, result }, at)
+    }
+
+    /// Replaces a place, keeps every index true, and settles the step if that was its last one.
+    pub(super) fn put(&mut self, plan: &Plan, spot: Spot, new: Place, at: Timestamp) -> Folded {
+        self.live.remove(&spot);
+        self.doubtful.remove(&spot);
+        self.unknown.remove(&spot);
+        self.due.remove(&spot);
+        if let Some(
+            Place::Retry { due: Some(time), .. }
+            | Place::Doubtful(Doubt {
+                due: Due::At(time), ..
+            }),
+        ) = self.place(spot)
+        {
+            let timer = (*time, spot);
+            self.timers.remove(&timer);
+        }
+        match &new {
+            Place::Live(_) => {
+                self.live.insert(spot);
+            }
+            Place::Retry { due: Some(time), .. } => {
+                self.timers.insert((*time, spot));
+            }
+            Place::Doubtful(doubt) => {
+                self.doubtful.insert(spot);
+                match doubt.due {
+                    Due::Now => {}
+                    Due::Unscheduled => {
+                        self.due.insert(spot);
+                    }
+                    Due::At(time) => {
+                        self.timers.insert((time, spot));
+                    }
+                }
+            }
+            Place::Retry { due: None, .. } | Place::Again { .. } | Place::Unknowable { .. } => {
+                self.due.insert(spot);
+            }
+            Place::Unknown { .. } => {
+                self.unknown.insert(spot);
+            }
+            Place::Done { result, .. } => self.ended(step_of(plan, spot)?, spot, result),
+            Place::Pending => {}
+        }
+        let state = self.state_mut(spot)?;
+        match (&mut state.work, spot.item) {
+            (Work::One(place), None) => *place = new,
+            (Work::Each(each), Some(item)) => {
+                let item = usize::try_from(item).unwrap_or(usize::MAX);
+                each.put(item, new)
+                    .ok_or_else(|| "there is no such item".to_owned())?;
+            }
+            _ => return Err("there is no such item".to_owned()),
+        }
+        self.after(plan, spot, at)
+    }
+
+    /// Notes what the end of a place means for the run.
+    pub(super) fn ended(&mut self, step: &Step, spot: Spot, result: &Final) {
+        let (error, refused, handled) = match result {
+            Final::Succeeded(_) | Final::Skipped(_) => return,
+            Final::Failed(error) => (error, false, step.on_failure == OnFailure::Continue),
+            Final::Refused(detail) => (detail, true, step.if_refused_continue),
+        };
+        if !handled {
+            let error = match spot.item {
+                Some(item) => format!("item {item}: {error}"),
+                None => error.clone(),
+            };
+            self.stopper.get_or_insert(Stopper {
+                step: spot.step,
+                error: words::carried(&error),
+                refused,
+            });
+        } else if !refused {
+            self.handled_failures = self.handled_failures.saturating_add(1);
+        }
+    }
+
+    pub(super) fn after(&mut self, plan: &Plan, spot: Spot, at: Timestamp) -> Folded {
+        let step = step_of(plan, spot)?;
+        let state = self.state_mut(spot)?;
+        state.settle(step, at);
+        if state.settled.is_some() {
+            self.open.remove(&spot.step);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn step_of(plan: &Plan, spot: Spot) -> Result<&Step, String> {
+    plan.steps
+        .get_index(spot.step)
+        .map(|(_, step)| step)
+        .ok_or_else(|| "there is no such step".to_owned())
+}
