@@ -7,18 +7,14 @@ use playbooks::action_spec::ErrorKind;
 use serde_json::Value;
 
 use crate::action::{ActionError, Call};
-use crate::failure::not_sent;
 
 /// A text that must be there.
 pub(crate) fn text<'a>(call: &'a Call, name: &str) -> Result<&'a str, ActionError> {
     optional_text(call, name)?.ok_or_else(|| {
-        not_sent(
-            ErrorKind::Invalid,
-            format!(
-                "{} needs the input `{name}`, which is missing or empty",
-                call.action
-            ),
-        )
+        ActionError::invalid(format!(
+            "{} needs the input `{name}`, which is missing or empty",
+            call.action
+        ))
     })
 }
 
@@ -28,10 +24,10 @@ pub(crate) fn optional_text<'a>(call: &'a Call, name: &str) -> Result<Option<&'a
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(not_sent(
-            ErrorKind::Invalid,
-            format!("the input `{name}` of {} is not a text", call.action),
-        )),
+        Some(_) => Err(ActionError::invalid(format!(
+            "the input `{name}` of {} is not a text",
+            call.action
+        ))),
     }
 }
 

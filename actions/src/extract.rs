@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use self::observables::Observables;
 use crate::action::{Action, ActionError, Call, Context, Performed, Probe};
 use crate::arguments;
-use crate::failure::not_sent;
 
 pub(crate) mod authentication;
 mod html;
@@ -56,24 +55,18 @@ impl Action for ExtractObservables {
             None => text_of_incident(&call.incident),
         };
         if text.len() > TEXT_BYTES_MAX {
-            return Err(not_sent(
-                ErrorKind::Invalid,
-                format!(
-                    "the text has {} bytes, more than the {TEXT_BYTES_MAX} that are read",
-                    text.len()
-                ),
-            ));
+            return Err(ActionError::invalid(format!(
+                "the text has {} bytes, more than the {TEXT_BYTES_MAX} that are read",
+                text.len()
+            )));
         }
         let mut found = Observables::default();
         found.add_text(&text);
         if found.largest_kind() > FOUND_MAX {
-            return Err(not_sent(
-                ErrorKind::BadAnswer,
-                format!(
-                    "the text holds {} observables of one kind, more than the {FOUND_MAX} that are read",
-                    found.largest_kind()
-                ),
-            ));
+            return Err(ActionError::bad_answer(format!(
+                "the text holds {} observables of one kind, more than the {FOUND_MAX} that are read",
+                found.largest_kind()
+            )));
         }
         Ok(Performed::output(json!({
             "ips": found.ips,

@@ -12,7 +12,6 @@ pub mod clock;
 pub mod connection;
 pub mod egress;
 mod extract;
-mod failure;
 mod incident_update;
 mod notify;
 mod ticket;

@@ -14,7 +14,6 @@ use super::message::{self, Mail, Refused, Text};
 use super::observables::Observables;
 use super::{FOUND_MAX, html, read_only};
 use crate::action::{Action, ActionError, Call, Context, Performed, Probe};
-use crate::failure::not_sent;
 
 #[cfg(test)]
 mod tests;
@@ -45,13 +44,8 @@ impl Action for ExtractMail {
             .files
             .read(&file.sha256)
             .await
-            .map_err(|error| {
-                not_sent(
-                    ErrorKind::Internal,
-                    format!("the mail could not be read: {error}"),
-                )
-            })?
-            .ok_or_else(|| not_sent(ErrorKind::Invalid, "the raw message is no longer held"))?;
+            .map_err(|error| internal(format!("the mail could not be read: {error}")))?
+            .ok_or_else(|| ActionError::invalid("the raw message is no longer held"))?;
         let reporter = call
             .incident
             .pointer("/reporter/email")
@@ -60,13 +54,10 @@ impl Action for ExtractMail {
         let entity = std::sync::Arc::clone(&call.entity);
         let taken = tokio::task::spawn_blocking(move || take_apart(&bytes, reporter.as_deref(), &entity))
             .await
-            .map_err(|_| not_sent(ErrorKind::BadAnswer, "the mail broke its parser; read it by hand"))?
-            .map_err(|refused| not_sent(ErrorKind::BadAnswer, refused.to_string()))?;
+            .map_err(|_| ActionError::bad_answer("the mail broke its parser; read it by hand"))?
+            .map_err(|refused| ActionError::bad_answer(refused.to_string()))?;
         let sender = taken.sender.ok_or_else(|| {
-            not_sent(
-                ErrorKind::BadAnswer,
-                "the mail names no sender: From, Sender and Return-Path hold no address",
-            )
+            ActionError::bad_answer("the mail names no sender: From, Sender and Return-Path hold no address")
         })?;
 
         let mut attachments = Vec::with_capacity(taken.attachments.len());
@@ -79,12 +70,7 @@ impl Action for ExtractMail {
                     attachment.bytes,
                 )
                 .await
-                .map_err(|error| {
-                    not_sent(
-                        ErrorKind::Internal,
-                        format!("an attachment could not be kept: {error}"),
-                    )
-                })?;
+                .map_err(|error| internal(format!("an attachment could not be kept: {error}")))?;
             attachments.push(json!({"name": kept.name, "sha256": kept.sha256, "file": kept}));
         }
         let domain = sender.rsplit_once('@').map_or("", |(_, domain)| domain);
@@ -108,15 +94,17 @@ impl Action for ExtractMail {
     }
 }
 
+/// A failure of our own file store.
+fn internal(detail: impl AsRef<str>) -> ActionError {
+    ActionError::new(ErrorKind::Internal, detail).certain()
+}
+
 fn raw_file(call: &Call) -> Result<FileRef, ActionError> {
     let file = call.arguments.pointer("/mail/file").ok_or_else(|| {
-        not_sent(
-            ErrorKind::Invalid,
-            "the mail has no raw message; its source must send `mail.file`",
-        )
+        ActionError::invalid("the mail has no raw message; its source must send `mail.file`")
     })?;
     serde_json::from_value(file.clone())
-        .map_err(|error| not_sent(ErrorKind::Invalid, format!("`mail.file` is not a file: {error}")))
+        .map_err(|error| ActionError::invalid(format!("`mail.file` is not a file: {error}")))
 }
 
 /// What a message holds, before anything is stored.

@@ -45,7 +45,7 @@ async fn a_phishing_mail_gives_its_links_and_its_authentication() {
     assert_eq!(output["sender_domain"], "xn--robnhood-e2a.com");
     assert_eq!(
         output["auth"],
-        json!({"spf": "pass", "dkim": "none", "dmarc": "none"}),
+        json!({"spf": "pass", "dkim": "pass", "dmarc": "none"}),
         "{output:#}"
     );
     assert!(!output["urls"].as_array().unwrap().is_empty(), "{output:#}");
