@@ -9,6 +9,15 @@ use indexmap::IndexMap;
 use playbooks::action_spec::ActionSpec;
 
 use crate::action::Action;
+use crate::block::list::PullList;
+use crate::block::opnsense;
+use crate::extract::ExtractObservables;
+use crate::extract::mail::ExtractMail;
+use crate::incident_update::IncidentUpdate;
+use crate::notify::mail::{NotifyEntity, NotifyReporter};
+use crate::notify::mattermost::Mattermost;
+use crate::notify::team_mail::TeamMail;
+use crate::ticket::{thehive, zammad};
 
 pub(crate) mod contract;
 mod http_request;
@@ -34,8 +43,24 @@ pub fn capabilities() -> IndexMap<String, Arc<ActionSpec>> {
 /// The providers of this crate that take nothing to build, beside those of `enrich.*` and
 /// `http.request`.
 pub fn house_and_rest_actions() -> Vec<Arc<dyn Action>> {
-    vec![
-        Arc::new(crate::extract::mail::ExtractMail::new()),
-        Arc::new(crate::extract::ExtractObservables::new()),
-    ]
+    let pull_list = crate::block::specs::specs()
+        .into_iter()
+        .map(|spec| Arc::new(PullList::new(&spec.name)) as Arc<dyn Action>);
+    let firewalls = opnsense::block_and_unblock()
+        .into_iter()
+        .map(|provider| Arc::new(provider) as Arc<dyn Action>);
+    let others: [Arc<dyn Action>; 11] = [
+        Arc::new(ExtractMail::new()),
+        Arc::new(ExtractObservables::new()),
+        Arc::new(NotifyEntity::new()),
+        Arc::new(NotifyReporter::new()),
+        Arc::new(TeamMail::new()),
+        Arc::new(Mattermost::new()),
+        Arc::new(thehive::OpenAlert::new()),
+        Arc::new(thehive::CommentAlert::new()),
+        Arc::new(zammad::OpenTicket::new()),
+        Arc::new(zammad::AddNote::new()),
+        Arc::new(IncidentUpdate::new()),
+    ];
+    others.into_iter().chain(pull_list).chain(firewalls).collect()
 }

@@ -3,7 +3,7 @@
 //! Owns parsing and refanging. Looks nothing up and follows no link.
 
 use async_trait::async_trait;
-use playbooks::action_spec::{ErrorKind, ProviderSpec, Recovery};
+use playbooks::action_spec::{ProviderSpec, Recovery};
 use playbooks::duration::Span;
 use regex::Regex;
 use serde_json::{Value, json};
