@@ -28,6 +28,19 @@ pub trait Names {
     }
 }
 
+/// No names at all: for expressions that read nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoNames;
+
+impl Names for NoNames {
+    fn name(&self, _name: &str) -> Option<Cow<'_, Value>> {
+        None
+    }
+    fn step(&self, _id: &str) -> Option<Cow<'_, Value>> {
+        None
+    }
+}
+
 /// Why a value could not be had. Absence is data, not an error somebody has to interpret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unresolved {
@@ -66,4 +79,31 @@ impl Read {
             _ => None,
         }
     }
+}
+
+/// The value at a dotted path, borrowed where the implementation lends. `None` when any part of
+/// the path is absent or null.
+pub(crate) fn lookup<'n>(names: &'n dyn Names, root: &str, segments: &[String]) -> Option<Cow<'n, Value>> {
+    let (start, rest) = match segments.split_first() {
+        Some((id, rest)) if root == "steps" => (names.step(id)?, rest),
+        _ => (names.name(root)?, segments),
+    };
+    descend(start, rest)
+}
+
+/// The value below another one; `None` when any part is absent or null.
+pub(crate) fn descend<'v>(start: Cow<'v, Value>, segments: &[String]) -> Option<Cow<'v, Value>> {
+    let found = match start {
+        Cow::Borrowed(value) => segments
+            .iter()
+            .try_fold(value, |value, segment| value.get(segment.as_str()))
+            .map(Cow::Borrowed),
+        Cow::Owned(mut value) => {
+            for segment in segments {
+                value = value.get_mut(segment.as_str())?.take();
+            }
+            Some(Cow::Owned(value))
+        }
+    };
+    found.filter(|value| !value.is_null())
 }

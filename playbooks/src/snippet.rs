@@ -142,22 +142,3 @@ fn skip_to(rest: &str, character: char) -> &str {
         None => rest,
     }
 }
-
-/// The name most like a wrong one, if any is like it at all.
-pub(crate) fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    nearest_few(wrong, known).first().copied()
-}
-
-/// At most five names like a wrong one, nearest first.
-pub(crate) fn nearest_few<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
-    const LIKE: f64 = 0.75;
-    const MOST: usize = 5;
-    let mut found: Vec<(f64, &str)> = known
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(wrong, name), name))
-        .filter(|(score, name)| *score >= LIKE && !name.is_empty())
-        .collect();
-    found.sort_by(|one, two| two.0.total_cmp(&one.0).then(one.1.cmp(two.1)));
-    found.truncate(MOST);
-    found.into_iter().map(|(_, name)| name).collect()
-}

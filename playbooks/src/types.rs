@@ -11,6 +11,7 @@ mod known;
 mod parse;
 mod relate;
 
+pub use self::known::STEP_FIELDS;
 pub use self::parse::NotAType;
 
 /// A playbook's own `enums`: name to words, lowest first.

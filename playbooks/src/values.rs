@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::duration::Span;
 use crate::marking::Verdict;
-use crate::types::{TextForm, Type};
+use crate::types::Type;
 
 mod texts;
 
@@ -228,15 +228,28 @@ fn shorten(text: &str) -> String {
     shown
 }
 
-/// A span as values hold it: as an author writes it, or negative as the difference of two times.
+/// A span as values hold it. Unlike what an author may write it can be negative, as the
+/// difference of two times, and longer than a run, as the age of a domain.
 pub(crate) fn parse_span(text: &str) -> Option<Span> {
-    match text.strip_prefix('-') {
-        Some(positive) => {
-            let span: Span = positive.parse().ok()?;
-            Some(Span::milliseconds(-span.as_milliseconds()))
-        }
-        None => text.parse().ok(),
-    }
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = rest.split_at(digits);
+    let size: i64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let number: i64 = number.parse().ok()?;
+    number
+        .checked_mul(size)?
+        .checked_mul(sign)
+        .map(Span::milliseconds)
 }
 
 /// An address in canonical form. IPv4 with leading zeros, which some read as octal, is none.

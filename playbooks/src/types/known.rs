@@ -11,7 +11,7 @@ use crate::incident::{IncidentType, ObservableType};
 pub const STEP_FIELDS: &[&str] = &["status", "started_at", "finished_at", "attempts"];
 
 /// The words of a step's status.
-pub const STEP_STATUS: &[&str] = &[
+const STEP_STATUS: &[&str] = &[
     "pending",
     "waiting",
     "running",

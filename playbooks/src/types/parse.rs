@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use super::{Enums, TextForm, Type};
 
 /// How deep types may nest in one another.
-pub const TYPE_DEPTH_MAX: usize = 8;
+const TYPE_DEPTH_MAX: usize = 8;
 /// Length of the text of a type in bytes.
-pub const TYPE_BYTES_MAX: usize = 2_048;
+const TYPE_BYTES_MAX: usize = 2_048;
 
 /// Why a text is not a type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,7 +138,9 @@ impl<'a> Reader<'a> {
             } else {
                 format!("there is no type `{name}`")
             },
-            suggestion: crate::snippet::nearest(name, known).map(str::to_owned),
+            suggestion: crate::suggestion::nearest(name, known)
+                .first()
+                .map(|known| (*known).to_owned()),
         })
     }
 
