@@ -1,12 +1,32 @@
 //! From text to plan.
+//!
+//! Owns the order of the passes. Each pass lives in a file of its own below this one:
+//! inputs and names, expressions in the order of their types, steps and their parameters, mail
+//! templates, the order graph, and then the rules that look at the whole.
+
+mod absence;
+mod arguments;
+mod effects;
+mod guards;
+mod inputs;
+mod mail;
+mod order;
+mod scan;
+mod scope;
+mod steps;
+mod unused;
+mod work;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::action_spec::Catalog;
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Level, Source};
 use crate::operator::Operator;
 use crate::plan::Plan;
+use crate::{document, revision, yaml};
+
+use self::work::Work;
 
 /// A playbook with the templates it may name. What a run pins and what the store keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +76,81 @@ pub struct Compilation {
 }
 
 /// Reads, checks and compiles a playbook. Total: any text gives a plan or diagnostics.
-pub fn compile(_bundle: &Bundle, _environment: Environment<'_>) -> Compilation {
+///
+/// Findings of one stage (YAML, shape of the file, meaning) hide the later stages, because those
+/// would only repeat them in other words.
+pub fn compile(bundle: &Bundle, environment: Environment<'_>) -> Compilation {
+    let source = bundle.source();
+    let root = match yaml::read(&source) {
+        Ok(root) => root,
+        Err(diagnostics) => return refused(diagnostics),
+    };
+    let (document, findings) = document::read(&source, &root);
+    let (Some(document), true) = (document, findings.is_empty()) else {
+        return refused(findings);
+    };
+    let mut work = Work::new(&source, &document, bundle, environment);
+    let parts = passes(&mut work);
+    let mut diagnostics = work.findings;
+    diagnostics.sort_by(|a, b| {
+        let key = |finding: &Diagnostic| (finding.primary.source.name.clone(), finding.primary.place.start);
+        key(a).cmp(&key(b))
+    });
+    diagnostics.dedup();
+    let failed = diagnostics.iter().any(|finding| finding.level == Level::Error);
+    let plan = if failed { None } else { parts };
+    let plan = plan.map(|mut plan| {
+        let named = plan
+            .templates
+            .keys()
+            .filter_map(|name| Some((name.as_str(), bundle.templates.get(name)?.as_str())));
+        plan.revision = revision::of(&root.to_json(), named);
+        plan
+    });
+    Compilation { plan, diagnostics }
+}
+
+fn refused(diagnostics: Vec<Diagnostic>) -> Compilation {
     Compilation {
         plan: None,
-        diagnostics: Vec::new(),
+        diagnostics,
     }
 }
+
+/// Runs the passes. `None` when something is so wrong that there is no plan to build.
+fn passes(work: &mut Work<'_>) -> Option<Plan> {
+    let inputs = inputs::read(work);
+    let trigger = scope::trigger(work);
+    order::typed(work, &inputs)?;
+    let (steps, templates) = steps::compile(work);
+    let outputs = scope::outputs(work);
+    let (graph, lets) = order::graph(work)?;
+    effects::check(work, &steps);
+    absence::check(work);
+    unused::check(work, &graph);
+    let document = work.document;
+    let mut steps = steps;
+    order::waits(&graph, work, &mut steps);
+    Some(Plan {
+        id: document.id.value.clone(),
+        name: document.name.value.clone(),
+        version: document.version,
+        description: document.description.clone(),
+        owner: document.owner.clone(),
+        tags: document.tags.clone(),
+        revision: String::new(),
+        source: work.source.text.clone(),
+        trigger: trigger?,
+        limits: work.limits,
+        may: document.may.iter().map(|class| class.value).collect(),
+        inputs,
+        lets,
+        steps,
+        graph,
+        outputs,
+        templates,
+    })
+}
+
+#[cfg(test)]
+mod tests;
