@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn keys_are_sorted_and_numbers_are_shortest() {
         let value =
-            json!({"b": [1, 1.0, 1.5, 1e21, 1e-7, 0.000001], "a": "é\n\u{1}", "\u{1f600}": 1, "\u{fb33}": 2});
+            json!({"b": [1, 1.0, 1.5, 1e21, 1e-7, 1e-6], "a": "é\n\u{1}", "\u{1f600}": 1, "\u{fb33}": 2});
         assert_eq!(
             canonical_json(&value),
             "{\"a\":\"é\\n\\u0001\",\"b\":[1,1,1.5,1e+21,1e-7,0.000001],\"\u{1f600}\":1,\"\u{fb33}\":2}"

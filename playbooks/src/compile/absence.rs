@@ -38,7 +38,9 @@ fn lost(work: &mut Work<'_>) {
     let causes = causes(work);
     let mut findings = Vec::new();
     for step in &document.steps {
-        let notifies = work.action(step).is_some_and(|action| action.effect == EffectClass::Notify);
+        let notifies = work
+            .action(step)
+            .is_some_and(|action| action.effect == EffectClass::Notify);
         let late = step.section != Section::Steps;
         if !(notifies || late) {
             continue;
@@ -57,7 +59,10 @@ fn lost(work: &mut Work<'_>) {
                 let path: Vec<&str> = read.path.iter().map(String::as_str).collect();
                 let place = reading.place_of(work.source, &path);
                 let (code, message) = if late {
-                    ("PB321", format!("`{}` must run, and this can be missing", step.id.value))
+                    (
+                        "PB321",
+                        format!("`{}` must run, and this can be missing", step.id.value),
+                    )
                 } else {
                     ("PB320", "this notification can be lost".to_owned())
                 };
@@ -127,7 +132,12 @@ fn causes(work: &Work<'_>) -> BTreeMap<Node, Cause> {
         .steps
         .iter()
         .map(|step| Node::Step(step.id.value.clone()))
-        .chain(document.lets.iter().map(|named| Node::Let(named.name.value.clone())))
+        .chain(
+            document
+                .lets
+                .iter()
+                .map(|named| Node::Let(named.name.value.clone())),
+        )
         .collect();
     loop {
         let before = causes.len();
@@ -139,15 +149,18 @@ fn causes(work: &Work<'_>) -> BTreeMap<Node, Cause> {
                 Node::Step(id) => work.conditions_of(id),
                 Node::Let(_) => Vec::new(),
             };
-            let inherited = work.readings_of(node).flat_map(|reading| &reading.reads).find_map(|read| {
-                if read.guarded || order::settles_anyway(work, read) {
-                    return None;
-                }
-                let cause = causes.get(&node_of(work, read)?)?;
-                let covered = !cause.conditions.is_empty()
-                    && cause.conditions.iter().all(|condition| own.contains(condition));
-                (!covered).then(|| cause.clone())
-            });
+            let inherited = work
+                .readings_of(node)
+                .flat_map(|reading| &reading.reads)
+                .find_map(|read| {
+                    if read.guarded || order::settles_anyway(work, read) {
+                        return None;
+                    }
+                    let cause = causes.get(&node_of(work, read)?)?;
+                    let covered = !cause.conditions.is_empty()
+                        && cause.conditions.iter().all(|condition| own.contains(condition));
+                    (!covered).then(|| cause.clone())
+                });
             if let Some(cause) = inherited {
                 causes.insert(node.clone(), cause);
             }
@@ -195,7 +208,11 @@ fn own_cause(work: &Work<'_>, step: &Step) -> Option<Cause> {
 fn late_causes(work: &Work<'_>, causes: &mut BTreeMap<Node, Cause>) {
     let document = work.document;
     let mut late: BTreeMap<Node, Cause> = BTreeMap::new();
-    for step in document.steps.iter().filter(|step| step.section == Section::Steps) {
+    for step in document
+        .steps
+        .iter()
+        .filter(|step| step.section == Section::Steps)
+    {
         late.insert(
             Node::Step(step.id.value.clone()),
             Cause {
@@ -212,10 +229,13 @@ fn late_causes(work: &Work<'_>, causes: &mut BTreeMap<Node, Cause>) {
             if late.contains_key(&node) {
                 continue;
             }
-            let inherited = work.readings_of(&node).flat_map(|reading| &reading.reads).find_map(|read| {
-                let settled = read.guarded || order::settles_anyway(work, read);
-                (!settled).then(|| late.get(&node_of(work, read)?).cloned())?
-            });
+            let inherited = work
+                .readings_of(&node)
+                .flat_map(|reading| &reading.reads)
+                .find_map(|read| {
+                    let settled = read.guarded || order::settles_anyway(work, read);
+                    (!settled).then(|| late.get(&node_of(work, read)?).cloned())?
+                });
             if let Some(cause) = inherited {
                 late.insert(node, cause);
             }
@@ -259,14 +279,25 @@ fn clean_by_failure(work: &mut Work<'_>) {
         for id in items.difference(&counted) {
             let Some(step) = work.step(id) else { continue };
             let Some(placed) = &step.on_failure else { continue };
-            let word = CLOSING
-                .iter()
-                .find_map(|word| named.cel.text.find(&format!("'{word}'")).map(|at| at..at + word.len() + 2));
-            let place = word.map_or_else(|| named.cel.place(), |bytes| named.cel.place_of(work.source, bytes));
+            let closing = CLOSING.iter().find_map(|word| {
+                named
+                    .cel
+                    .text
+                    .find(&format!("'{word}'"))
+                    .map(|at| at..at + word.len() + 2)
+            });
+            let place = closing.map_or_else(
+                || named.cel.place(),
+                |bytes| named.cel.place_of(work.source, bytes),
+            );
             findings.push(
                 work.error("PB310", &place, "a clean verdict may rest on lookups that failed")
                     .label(format!("reached without reading `steps.{id}.failed`"))
-                    .evidence(work.source, placed.place.clone(), format!("`{id}` may be incomplete"))
+                    .evidence(
+                        work.source,
+                        placed.place.clone(),
+                        format!("`{id}` may be incomplete"),
+                    )
                     .help(format!("add before it: steps.{id}.failed > 0 ? 'unknown' :")),
             );
         }
@@ -286,7 +317,10 @@ fn looked_at(work: &Work<'_>, start: &Node) -> (BTreeSet<String>, BTreeSet<Strin
                 [root, id, rest @ ..] if root == "steps" => {
                     let partial = work.step(id).is_some_and(|step| {
                         step.for_each.is_some()
-                            && step.on_failure.as_ref().is_some_and(|placed| placed.value == OnFailure::Continue)
+                            && step
+                                .on_failure
+                                .as_ref()
+                                .is_some_and(|placed| placed.value == OnFailure::Continue)
                     });
                     match rest.first().map(String::as_str) {
                         Some("failed" | "failures" | "status") => counted.insert(id.clone()),

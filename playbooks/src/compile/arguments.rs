@@ -60,9 +60,17 @@ pub(super) fn compile(
 fn unknown<'k>(work: &mut Work<'_>, field: &Field, what: &str, known: impl Iterator<Item = &'k String>) {
     let known: Vec<&str> = known.map(String::as_str).collect();
     let shown: String = field.key.chars().take(60).collect();
-    let finding = work.error("PB202", &field.key_place, format!("{what} has no parameter `{shown}`"));
+    let finding = work.error(
+        "PB202",
+        &field.key_place,
+        format!("{what} has no parameter `{shown}`"),
+    );
     let help = did_you_mean(&field.key, known.iter().copied()).unwrap_or_else(|| {
-        if known.is_empty() { "it has none".to_owned() } else { format!("its parameters: {}", known.join(", ")) }
+        if known.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("its parameters: {}", known.join(", "))
+        }
     });
     work.report(finding.help(help));
 }
@@ -96,7 +104,11 @@ fn missing(work: &mut Work<'_>, step: &Step, action: &ActionSpec, params: Option
 
 fn exactly_one(work: &mut Work<'_>, step: &Step, action: &ActionSpec) {
     for group in &action.exactly_one_of {
-        let written = step.with.iter().filter(|field| group.contains(&field.key)).count();
+        let written = step
+            .with
+            .iter()
+            .filter(|field| group.contains(&field.key))
+            .count();
         if written == 1 {
             continue;
         }
@@ -133,36 +145,48 @@ impl Slot<'_> {
         match (&node.data, wanted) {
             (Data::Null, _) => {
                 let finding = work
-                    .error("PB112", &self.place_or_key(node), format!("`{name}` has no value"))
+                    .error(
+                        "PB112",
+                        &self.place_or_key(node),
+                        format!("`{name}` has no value"),
+                    )
                     .help("give it one, or remove the key");
                 work.report(finding);
                 None
             }
             (Data::Text(text, _), _) => self.text(work, node, text, wanted, name),
-            (Data::Map(fields), Wanted::Anything) => self.fields(work, fields, |_| Some(Wanted::Anything), name),
+            (Data::Map(fields), Wanted::Anything) => {
+                self.fields(work, fields, |_| Some(Wanted::Anything), name)
+            }
             (Data::Map(fields), Wanted::Type(ty)) => match ty.required() {
                 Type::Open | Type::Never => self.fields(work, fields, |_| Some(Wanted::Anything), name),
                 record => match record.fields() {
                     Some(known) => self.record(work, node, fields, &known, name),
-                    None => self.mismatch(work, node, ty, name),
+                    None => mismatch(work, node, ty, name),
                 },
             },
             (Data::List(items), Wanted::Anything) => self.items(work, items, || Wanted::Anything, name),
             (Data::List(items), Wanted::Type(ty)) => match ty.required() {
                 Type::List(item) => self.items(work, items, || Wanted::Type((**item).clone()), name),
                 Type::Never => self.items(work, items, || Wanted::Anything, name),
-                _ => self.mismatch(work, node, ty, name),
+                _ => mismatch(work, node, ty, name),
             },
             (Data::Bool(_) | Data::Int(_) | Data::Float(_), Wanted::Anything) => {
                 Some(Argument::Literal(node.to_json()))
             }
-            (Data::Bool(_) | Data::Int(_) | Data::Float(_), Wanted::Type(ty)) => self.literal(work, node, ty, name),
+            (Data::Bool(_) | Data::Int(_) | Data::Float(_), Wanted::Type(ty)) => {
+                literal(work, node, ty, name)
+            }
         }
     }
 
     /// The place of a value, or of the step's `with` when the value is empty.
     fn place_or_key(&self, node: &Node) -> std::ops::Range<usize> {
-        if node.place.is_empty() { self.step.with_place.clone() } else { node.place.clone() }
+        if node.place.is_empty() {
+            self.step.with_place.clone()
+        } else {
+            node.place.clone()
+        }
     }
 
     fn text(
@@ -181,7 +205,11 @@ impl Slot<'_> {
             Wanted::Anything => Expected::Any,
         };
         let document = matches!(wanted, Wanted::Type(ty) if *ty.required() == Type::Text(TextForm::Document));
-        let blocks = if document || self.sink == Sink::Document { Blocks::Allowed } else { Blocks::Refused };
+        let blocks = if document || self.sink == Sink::Document {
+            Blocks::Allowed
+        } else {
+            Blocks::Refused
+        };
         let snippet = Snippet::new(work.source, node.place.clone(), text);
         let destination = Destination {
             expected: &expected,
@@ -190,7 +218,7 @@ impl Slot<'_> {
         };
         match Argument::parse_text(&snippet, self.env, destination) {
             Ok(Argument::Literal(_)) => match wanted {
-                Wanted::Type(ty) => self.literal(work, node, ty, name),
+                Wanted::Type(ty) => literal(work, node, ty, name),
                 Wanted::Anything => Some(Argument::Literal(node.to_json())),
             },
             Ok(argument) => {
@@ -202,35 +230,6 @@ impl Slot<'_> {
                 None
             }
         }
-    }
-
-    fn literal(&self, work: &mut Work<'_>, node: &Node, ty: &Type, name: &str) -> Option<Argument> {
-        match values::check(&node.to_json(), ty) {
-            Ok(value) => Some(Argument::Literal(value)),
-            Err(_) if *ty == Type::Never => Some(Argument::Literal(node.to_json())),
-            Err(mismatch) => {
-                let mut finding = work.error("PB210", &node.place, format!("`{name}`: {mismatch}"));
-                if ty.required().is_text() && matches!(node.data, Data::Int(_) | Data::Float(_) | Data::Bool(_)) {
-                    let written = work.scalar_text(node);
-                    finding = finding
-                        .help(format!("to write a text, quote it: \"{written}\""))
-                        .fix(node.place.clone(), format!("\"{written}\""));
-                }
-                if let (Type::OneOf(words) | Type::Ordered { words, .. }, Some(text)) = (ty.required(), node.text()) {
-                    finding.help.extend(did_you_mean(text, words.iter().map(String::as_str)));
-                }
-                work.report(finding);
-                None
-            }
-        }
-    }
-
-    fn mismatch(&self, work: &mut Work<'_>, node: &Node, ty: &Type, name: &str) -> Option<Argument> {
-        let finding = work
-            .error("PB210", &node.place, format!("`{name}` takes {ty}, this is {}", node.kind()))
-            .help(format!("to pass a value, write `{name}: ${{{{ ... }}}}`"));
-        work.report(finding);
-        None
     }
 
     fn record(
@@ -250,7 +249,12 @@ impl Slot<'_> {
         for field in fields.iter().filter(|field| !known.contains_key(&field.key)) {
             unknown(work, field, &format!("`{name}`"), known.keys());
         }
-        self.fields(work, fields, |key| known.get(key).cloned().map(Wanted::Type), name)
+        self.fields(
+            work,
+            fields,
+            |key| known.get(key).cloned().map(Wanted::Type),
+            name,
+        )
     }
 
     fn fields(
@@ -303,4 +307,41 @@ impl Slot<'_> {
         }
         complete.then_some(Argument::List(list))
     }
+}
+
+fn literal(work: &mut Work<'_>, node: &Node, ty: &Type, name: &str) -> Option<Argument> {
+    match values::check(&node.to_json(), ty) {
+        Ok(value) => Some(Argument::Literal(value)),
+        Err(_) if *ty == Type::Never => Some(Argument::Literal(node.to_json())),
+        Err(mismatch) => {
+            let mut finding = work.error("PB210", &node.place, format!("`{name}`: {mismatch}"));
+            if ty.required().is_text() && matches!(node.data, Data::Int(_) | Data::Float(_) | Data::Bool(_)) {
+                let written = work.scalar_text(node);
+                finding = finding
+                    .help(format!("to write a text, quote it: \"{written}\""))
+                    .fix(node.place.clone(), format!("\"{written}\""));
+            }
+            if let (Type::OneOf(words) | Type::Ordered { words, .. }, Some(text)) =
+                (ty.required(), node.text())
+            {
+                finding
+                    .help
+                    .extend(did_you_mean(text, words.iter().map(String::as_str)));
+            }
+            work.report(finding);
+            None
+        }
+    }
+}
+
+fn mismatch(work: &mut Work<'_>, node: &Node, ty: &Type, name: &str) -> Option<Argument> {
+    let finding = work
+        .error(
+            "PB210",
+            &node.place,
+            format!("`{name}` takes {ty}, this is {}", node.kind()),
+        )
+        .help(format!("to pass a value, write `{name}: ${{{{ ... }}}}`"));
+    work.report(finding);
+    None
 }

@@ -60,12 +60,19 @@ fn permitted(work: &mut Work<'_>, step: &Step, class: EffectClass) {
         return;
     }
     let listed: Vec<&str> = document.may.iter().map(|may| may.value.word()).collect();
-    let only = if listed.is_empty() { "read and record".to_owned() } else { listed.join(", ") };
+    let only = if listed.is_empty() {
+        "read and record".to_owned()
+    } else {
+        listed.join(", ")
+    };
     let mut finding = work
         .error(
             "PB301",
             &step.uses.place,
-            format!("`{}` is a `{class}`, and this playbook may only {only}", step.uses.value),
+            format!(
+                "`{}` is a `{class}`, and this playbook may only {only}",
+                step.uses.value
+            ),
         )
         .label(format!("effect class `{class}`"));
     if let Some(place) = &document.may_place {
@@ -87,7 +94,11 @@ fn unused_classes(work: &mut Work<'_>, classes: &[EffectClass]) {
     for may in &document.may {
         if !classes.contains(&may.value) {
             let finding = work
-                .warning("PB302", &may.place, format!("no step has the effect class `{}`", may.value))
+                .warning(
+                    "PB302",
+                    &may.place,
+                    format!("no step has the effect class `{}`", may.value),
+                )
                 .help("remove it; what is permitted should be what happens");
             work.report(finding);
         }
@@ -109,9 +120,14 @@ fn connection(work: &mut Work<'_>, step: &Step, action: &ActionSpec) {
                 .map(|connection| connection.name.as_str())
                 .collect::<Vec<_>>();
             let finding = work.error("PB209", &using.place, format!("there is no connection `{shown}`"));
-            match crate::suggestion::did_you_mean(&using.value, operator.connections.keys().map(String::as_str)) {
+            match crate::suggestion::did_you_mean(
+                &using.value,
+                operator.connections.keys().map(String::as_str),
+            ) {
                 Some(help) => finding.help(help),
-                None if offering.is_empty() => finding.help("no connection offers this action; add one to sortie.toml"),
+                None if offering.is_empty() => {
+                    finding.help("no connection offers this action; add one to sortie.toml")
+                }
                 None => finding.help(format!("these offer `{}`: {}", action.name, offering.join(", "))),
             }
         }
@@ -129,13 +145,17 @@ fn connection(work: &mut Work<'_>, step: &Step, action: &ActionSpec) {
 
 /// PB305, PB306: what a marking would refuse for some incident that the playbook accepts.
 fn marking(work: &mut Work<'_>, step: &Step, action: &ActionSpec, class: EffectClass) {
-    let stops = step.on_failure.as_ref().is_none_or(|placed| placed.value == OnFailure::Stop);
+    let stops = step
+        .on_failure
+        .as_ref()
+        .is_none_or(|placed| placed.value == OnFailure::Stop);
     let effect = class > EffectClass::Record;
     if !effect && !stops {
         return;
     }
     let reach = guards::reach(work, step.condition.as_ref());
-    let Some(refusal) = pap_refusal(work, step, action, reach.pap).or_else(|| tlp_refusal(work, step, action, reach.tlp))
+    let Some(refusal) =
+        pap_refusal(work, step, action, reach.pap).or_else(|| tlp_refusal(work, step, action, reach.tlp))
     else {
         return;
     };
@@ -147,7 +167,11 @@ fn marking(work: &mut Work<'_>, step: &Step, action: &ActionSpec, class: EffectC
     };
     finding = finding.label(refusal.label);
     if let Some(limit) = &refusal.limit {
-        finding = finding.evidence(work.source, limit.clone(), "the playbook accepts incidents up to here");
+        finding = finding.evidence(
+            work.source,
+            limit.clone(),
+            "the playbook accepts incidents up to here",
+        );
     }
     finding = finding
         .help(format!("guard it: `if: {}`", refusal.guard))
@@ -169,7 +193,9 @@ struct Refusal {
 fn pap_refusal(work: &Work<'_>, step: &Step, action: &ActionSpec, reached: Pap) -> Option<Refusal> {
     let connection = named_connection(work, step);
     let exposure = if action.name == "http.request" {
-        connection.and_then(|connection| connection.exposure).unwrap_or(action.exposure)
+        connection
+            .and_then(|connection| connection.exposure)
+            .unwrap_or(action.exposure)
     } else {
         action.exposure
     };
@@ -194,7 +220,12 @@ fn pap_refusal(work: &Work<'_>, step: &Step, action: &ActionSpec, reached: Pap) 
             reached.label()
         ),
         label: who.to_owned(),
-        limit: work.document.limits.pap.as_ref().map(|placed| placed.place.clone()),
+        limit: work
+            .document
+            .limits
+            .pap
+            .as_ref()
+            .map(|placed| placed.place.clone()),
         guard: format!("incident.pap <= pap.{highest}"),
         accept: format!("pap: {highest}"),
     })
@@ -213,9 +244,13 @@ fn tlp_refusal(work: &Work<'_>, step: &Step, action: &ActionSpec, reached: Tlp) 
             .filter(|connection| connection.offers(&action.name))
             .collect(),
     };
-    let best = candidates
-        .iter()
-        .max_by_key(|connection| if connection.house { Tlp::Red } else { connection.tlp })?;
+    let best = candidates.iter().max_by_key(|connection| {
+        if connection.house {
+            Tlp::Red
+        } else {
+            connection.tlp
+        }
+    })?;
     if best.house || reached <= best.tlp {
         return None;
     }
@@ -226,8 +261,17 @@ fn tlp_refusal(work: &Work<'_>, step: &Step, action: &ActionSpec, reached: Tlp) 
             reached.label(),
             ceiling.label()
         ),
-        label: format!("learns {}; `{}` accepts tlp: {ceiling}", action.discloses.join(", "), best.name),
-        limit: work.document.limits.tlp.as_ref().map(|placed| placed.place.clone()),
+        label: format!(
+            "learns {}; `{}` accepts tlp: {ceiling}",
+            action.discloses.join(", "),
+            best.name
+        ),
+        limit: work
+            .document
+            .limits
+            .tlp
+            .as_ref()
+            .map(|placed| placed.place.clone()),
         guard: format!("incident.tlp <= tlp.{ceiling}"),
         accept: format!("tlp: {ceiling}"),
     })
@@ -235,15 +279,20 @@ fn tlp_refusal(work: &Work<'_>, step: &Step, action: &ActionSpec, reached: Tlp) 
 
 /// PB331: an end of a block beyond what the operator allows.
 fn end(work: &mut Work<'_>, step: &Step, action: &ActionSpec, steps: &IndexMap<String, plan::Step>) {
-    let Some(expires_by) = &action.expires_by else { return };
+    let Some(expires_by) = &action.expires_by else {
+        return;
+    };
     let Some(field) = step.with.iter().find(|field| field.key == *expires_by) else {
         return;
     };
-    let longest = work
-        .environment
-        .operator
-        .map_or_else(|| Guardrails::default().block_for_max, |operator| operator.guardrails.block_for_max);
-    let Some(argument) = steps.get(&step.id.value).and_then(|step| step.with.get(expires_by)) else {
+    let longest = work.environment.operator.map_or_else(
+        || Guardrails::default().block_for_max,
+        |operator| operator.guardrails.block_for_max,
+    );
+    let Some(argument) = steps
+        .get(&step.id.value)
+        .and_then(|step| step.with.get(expires_by))
+    else {
         return;
     };
     let written = match argument {
@@ -263,7 +312,9 @@ fn end(work: &mut Work<'_>, step: &Step, action: &ActionSpec, steps: &IndexMap<S
                 &field.value.place,
                 format!("this may last {span}, and a block lasts at most {longest} here"),
             )
-            .help(format!("the engine would cut it to {longest}; write that, or set `max: {longest}` on the input"));
+            .help(format!(
+                "the engine would cut it to {longest}; write that, or set `max: {longest}` on the input"
+            ));
         work.report(finding);
     }
 }
@@ -271,7 +322,11 @@ fn end(work: &mut Work<'_>, step: &Step, action: &ActionSpec, steps: &IndexMap<S
 /// The longest value of `inputs.<name>` when that is all the expression says.
 fn input_maximum(work: &Work<'_>, expression: &str) -> Option<serde_json::Value> {
     let name = expression.trim().strip_prefix("inputs.")?;
-    let input = work.document.inputs.iter().find(|input| input.name.value == name)?;
+    let input = work
+        .document
+        .inputs
+        .iter()
+        .find(|input| input.name.value == name)?;
     let node = [&input.max, &input.default]
         .into_iter()
         .flatten()
@@ -289,14 +344,21 @@ fn repetition(work: &mut Work<'_>, step: &Step, action: &ActionSpec, class: Effe
         return;
     }
     let providers = work.environment.catalog.providers(&action.name);
-    if providers.is_empty() || providers.iter().any(|provider| provider.recovery != Recovery::Once) {
+    if providers.is_empty()
+        || providers
+            .iter()
+            .any(|provider| provider.recovery != Recovery::Once)
+    {
         return;
     }
     let finding = work
         .error(
             "PB333",
             &retry.place,
-            format!("`{}` cannot be tried again: a second try might do it twice", action.name),
+            format!(
+                "`{}` cannot be tried again: a second try might do it twice",
+                action.name
+            ),
         )
         .help("remove `retry`; a doubtful outcome waits for a person");
     work.report(finding);
@@ -319,7 +381,11 @@ fn recipient(work: &mut Work<'_>, step: &Step, action: &ActionSpec) {
             .any(|read| from_data(work, read, 0));
         if tainted {
             let finding = work
-                .error("PB403", &field.value.place, format!("`{}` is taken from incident data", field.key))
+                .error(
+                    "PB403",
+                    &field.value.place,
+                    format!("`{}` is taken from incident data", field.key),
+                )
                 .label("an attacker could choose who is told")
                 .help("write a role or channel of the operator, for example `security`");
             work.report(finding);
@@ -344,7 +410,9 @@ fn from_data(work: &Work<'_>, read: &Read, depth: usize) -> bool {
 
 /// PB607: a contact role that an entity does not have.
 fn contact(work: &mut Work<'_>, step: &Step, action: &ActionSpec) {
-    let Some(operator) = work.environment.operator else { return };
+    let Some(operator) = work.environment.operator else {
+        return;
+    };
     if action.name != "notify.entity" {
         return;
     }
@@ -363,8 +431,14 @@ fn contact(work: &mut Work<'_>, step: &Step, action: &ActionSpec) {
     }
     let shown: String = role.chars().take(60).collect();
     let finding = work
-        .error("PB607", &field.value.place, format!("{} has no contact `{shown}`", without.join(", ")))
-        .help(format!("add `contacts.{shown}` to the entity file, or set the playbook to `off` there"));
+        .error(
+            "PB607",
+            &field.value.place,
+            format!("{} has no contact `{shown}`", without.join(", ")),
+        )
+        .help(format!(
+            "add `contacts.{shown}` to the entity file, or set the playbook to `off` there"
+        ));
     let finding = with_known_roles(finding, operator, role);
     work.report(finding);
 }
@@ -389,7 +463,11 @@ fn once_per(work: &mut Work<'_>, classes: &[EffectClass]) {
         return;
     }
     let finding = work
-        .warning("PB340", place, "this playbook acts, and nothing folds equal incidents into one run")
+        .warning(
+            "PB340",
+            place,
+            "this playbook acts, and nothing folds equal incidents into one run",
+        )
         .help("add for example `once_per: {key: \"${{ incident.ref }}\", within: 1h}`");
     work.report(finding);
 }

@@ -27,12 +27,20 @@ pub(super) fn read(work: &mut Work<'_>) -> IndexMap<String, Input> {
 
 fn input(work: &mut Work<'_>, written: &document::Input) -> Option<Input> {
     let ty = parse_type(work, &written.ty.value, &written.ty.place)?;
-    let default = written.default.as_ref().map(|node| value(work, node, &ty)).transpose();
+    let default = written
+        .default
+        .as_ref()
+        .map(|node| value(work, node, &ty))
+        .transpose();
     let bound = |work: &mut Work<'_>, node: &Option<Node>, key: &str| match node {
         None => Ok(None),
         Some(node) if !matches!(ty.required(), Type::Int | Type::Double | Type::Duration) => {
             let finding = work
-                .error("PB112", &node.place, format!("`{key}` fits int, double and duration, not {ty}"))
+                .error(
+                    "PB112",
+                    &node.place,
+                    format!("`{key}` fits int, double and duration, not {ty}"),
+                )
                 .help("remove it, or list the allowed values under `choices`");
             work.report(finding);
             Err(())
@@ -41,7 +49,11 @@ fn input(work: &mut Work<'_>, written: &document::Input) -> Option<Input> {
     };
     let min = bound(work, &written.min, "min");
     let max = bound(work, &written.max, "max");
-    let choices: Result<Vec<Value>, ()> = written.choices.iter().map(|node| value(work, node, &ty)).collect();
+    let choices: Result<Vec<Value>, ()> = written
+        .choices
+        .iter()
+        .map(|node| value(work, node, &ty))
+        .collect();
     let input = Input {
         default: default.ok()?,
         min: min.ok()?,
@@ -92,9 +104,17 @@ fn default_fits(work: &mut Work<'_>, written: &document::Input, input: &Input) {
     };
     let stranger = !input.choices.is_empty() && !input.choices.contains(default);
     if outside || stranger {
-        let limit = if stranger { "is none of `choices`" } else { "is outside of `min` and `max`" };
+        let limit = if stranger {
+            "is none of `choices`"
+        } else {
+            "is outside of `min` and `max`"
+        };
         let finding = work
-            .error("PB210", &node.place, format!("the default of `{}` {limit}", written.name.value))
+            .error(
+                "PB210",
+                &node.place,
+                format!("the default of `{}` {limit}", written.name.value),
+            )
             .help("change the default or the limit");
         work.report(finding);
     }

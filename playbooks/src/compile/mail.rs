@@ -19,9 +19,9 @@ use super::scope;
 use super::work::Work;
 
 /// Characters of a subject as written.
-pub const SUBJECT_CHARACTERS_MAX: usize = 90;
+pub(super) const SUBJECT_CHARACTERS_MAX: usize = 90;
 /// Bytes of one template file.
-pub const TEMPLATE_BYTES_MAX: usize = 32 * 1024;
+pub(super) const TEMPLATE_BYTES_MAX: usize = 32 * 1024;
 
 /// The templates that steps name, compiled once each.
 #[derive(Debug, Default)]
@@ -72,7 +72,10 @@ fn load(work: &mut Work<'_>, node: &Node, name: &str, templates: &mut Templates)
     let files: Vec<(&String, &String)> = bundle
         .templates
         .iter()
-        .filter(|(key, _)| key.strip_prefix(&prefix).is_some_and(|language| !language.contains('.')))
+        .filter(|(key, _)| {
+            key.strip_prefix(&prefix)
+                .is_some_and(|language| !language.contains('.'))
+        })
         .collect();
     if files.is_empty() {
         let known: Vec<&str> = bundle
@@ -123,19 +126,29 @@ fn load(work: &mut Work<'_>, node: &Node, name: &str, templates: &mut Templates)
 
 /// Whether the template exists in the language of every entity where the playbook runs.
 fn languages(work: &mut Work<'_>, node: &Node, name: &str) {
-    let Some(operator) = work.environment.operator else { return };
+    let Some(operator) = work.environment.operator else {
+        return;
+    };
     let bundle = work.bundle;
     let exists = |language: &str| bundle.templates.contains_key(&format!("{name}.{language}"));
-    let any = bundle.templates.keys().any(|key| key.starts_with(&format!("{name}.")));
+    let any = bundle
+        .templates
+        .keys()
+        .any(|key| key.starts_with(&format!("{name}.")));
     let missing: Vec<&Entity> = served(work, operator)
         .filter(|entity| !exists(&entity.language))
         .collect();
-    let Some(first) = missing.first().filter(|_| any) else { return };
+    let Some(first) = missing.first().filter(|_| any) else {
+        return;
+    };
     let finding = work
         .error(
             "PB602",
             &node.place,
-            format!("`{name}` is not there in the language `{}` of {}", first.language, first.id),
+            format!(
+                "`{name}` is not there in the language `{}` of {}",
+                first.language, first.id
+            ),
         )
         .help(format!("add `templates/{name}.{}.hbs`", first.language));
     work.report(finding);
@@ -159,13 +172,17 @@ impl MailFile {
     fn read(work: &Work<'_>, source: &Source) -> Result<MailTemplate, Vec<Diagnostic>> {
         let text = &source.text;
         if text.len() > TEMPLATE_BYTES_MAX {
-            let message = format!("this template has {} bytes; at most {TEMPLATE_BYTES_MAX}", text.len());
+            let message = format!(
+                "this template has {} bytes; at most {TEMPLATE_BYTES_MAX}",
+                text.len()
+            );
             return Err(vec![Diagnostic::error("PB114", source, 0..0, message)]);
         }
         let Some((head, body)) = split(text) else {
             return Err(vec![
-                Diagnostic::error("PB601", source, 0..0, "this template has no front matter")
-                    .help("start it with a line `---`, then `params:`, `subject:`, `tlp:`, then a line `---`"),
+                Diagnostic::error("PB601", source, 0..0, "this template has no front matter").help(
+                    "start it with a line `---`, then `params:`, `subject:`, `tlp:`, then a line `---`",
+                ),
             ]);
         };
         // The head keeps its offset: everything behind it is cut off, nothing in front.
@@ -221,7 +238,8 @@ impl MailFile {
 fn split(text: &str) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
     let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let rest = text.get(start..)?;
-    rest.strip_prefix("---\n").or_else(|| rest.strip_prefix("---\r\n"))?;
+    rest.strip_prefix("---\n")
+        .or_else(|| rest.strip_prefix("---\r\n"))?;
     let mut at = start + rest.find('\n')? + 1;
     loop {
         let line = text.get(at..)?.split_inclusive('\n').next()?;
@@ -248,7 +266,11 @@ impl FrontMatter<'_> {
 
     fn parts(&mut self, root: &Node) -> Option<Parts> {
         let Data::Map(fields) = &root.data else {
-            self.error(&root.place, "front matter is a map".to_owned(), "its keys: params, subject, tlp");
+            self.error(
+                &root.place,
+                "front matter is a map".to_owned(),
+                "its keys: params, subject, tlp",
+            );
             return None;
         };
         for field in fields {
@@ -257,17 +279,28 @@ impl FrontMatter<'_> {
                 self.error(&field.key_place, message, "its keys: params, subject, tlp");
             }
         }
-        let params = root.get("params").map(|node| self.params(node)).unwrap_or_default();
-        let tlp = root.get("tlp").and_then(|node| match node.text().unwrap_or("").parse() {
-            Ok(tlp) => Some(tlp),
-            Err(error) => {
-                self.error(&node.place, format!("{error}"), "write for example `tlp: amber`");
-                None
-            }
-        });
-        let Some(subject) = root.get("subject").filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()))
+        let params = root
+            .get("params")
+            .map(|node| self.params(node))
+            .unwrap_or_default();
+        let tlp = root
+            .get("tlp")
+            .and_then(|node| match node.text().unwrap_or("").parse() {
+                Ok(tlp) => Some(tlp),
+                Err(error) => {
+                    self.error(&node.place, format!("{error}"), "write for example `tlp: amber`");
+                    None
+                }
+            });
+        let Some(subject) = root
+            .get("subject")
+            .filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()))
         else {
-            self.error(&root.place, "a mail template needs `subject`".to_owned(), "write `subject: \"...\"`");
+            self.error(
+                &root.place,
+                "a mail template needs `subject`".to_owned(),
+                "write `subject: \"...\"`",
+            );
             return None;
         };
         self.subject_length(subject);
@@ -284,7 +317,9 @@ impl FrontMatter<'_> {
         }
         fixed += rest.chars().count();
         if fixed > SUBJECT_CHARACTERS_MAX {
-            let message = format!("the subject has {fixed} characters besides its values; at most {SUBJECT_CHARACTERS_MAX}");
+            let message = format!(
+                "the subject has {fixed} characters besides its values; at most {SUBJECT_CHARACTERS_MAX}"
+            );
             self.findings.push(
                 Diagnostic::error("PB604", self.source, node.place.clone(), message).help("shorten it"),
             );
@@ -294,12 +329,19 @@ impl FrontMatter<'_> {
     fn params(&mut self, node: &Node) -> IndexMap<String, Type> {
         let mut params = IndexMap::new();
         let Data::Map(fields) = &node.data else {
-            self.error(&node.place, "`params` is a map".to_owned(), "write `params: {name: type}`");
+            self.error(
+                &node.place,
+                "`params` is a map".to_owned(),
+                "write `params: {name: type}`",
+            );
             return params;
         };
         for field in fields {
             if crate::document::RESERVED.contains(&field.key.as_str()) {
-                let message = format!("`{}` is a word of the language and cannot be a parameter", field.key);
+                let message = format!(
+                    "`{}` is a word of the language and cannot be a parameter",
+                    field.key
+                );
                 self.error(&field.key_place, message, "choose another name");
                 continue;
             }

@@ -38,7 +38,9 @@ pub(super) fn typed(work: &mut Work<'_>, inputs: &IndexMap<String, Input>) -> Op
                 let env = work.env.clone();
                 let reader = Reader::Node(Node::Let(named.name.value.clone()));
                 let compiled = work.expression(&named.cel, &env, &Expected::Any, reader, &named.name.value);
-                let ty = compiled.as_ref().map_or(Type::Never, |expression| expression.ty().clone());
+                let ty = compiled
+                    .as_ref()
+                    .map_or(Type::Never, |expression| expression.ty().clone());
                 work.env
                     .add_name(named.name.value.clone(), ty, Some(named.name.place.clone()));
                 if let Some(expression) = compiled {
@@ -126,13 +128,19 @@ fn typing_order<'a>(work: &mut Work<'a>) -> Option<Vec<Item<'a>>> {
     let mut graph: DiGraph<Item<'a>, Place> = DiGraph::new();
     let mut by_node: HashMap<Node, NodeIndex> = HashMap::new();
     let lets = document.lets.iter().map(Item::Let);
-    let lists = document.steps.iter().filter(|step| step.for_each.is_some()).map(Item::List);
+    let lists = document
+        .steps
+        .iter()
+        .filter(|step| step.for_each.is_some())
+        .map(Item::List);
     for item in lets.chain(lists) {
         let index = graph.add_node(item);
         by_node.insert(item.node(), index);
     }
     for index in graph.node_indices().collect::<Vec<_>>() {
-        let Some(item) = graph.node_weight(index).copied() else { continue };
+        let Some(item) = graph.node_weight(index).copied() else {
+            continue;
+        };
         for cel in item.texts() {
             for mention in scan::expression(&cel.text) {
                 let target = match mention.path.as_slice() {
@@ -146,14 +154,17 @@ fn typing_order<'a>(work: &mut Work<'a>) -> Option<Vec<Item<'a>>> {
             }
         }
     }
-    match toposort(&graph, None) {
-        Ok(order) => Some(order.into_iter().filter_map(|index| graph.node_weight(index).copied()).collect()),
-        Err(_) => {
-            let finding = circle(work, &graph, |item| item.node(), |place| place.clone());
-            work.findings.extend(finding);
-            None
-        }
-    }
+    let Ok(order) = toposort(&graph, None) else {
+        let finding = circle(work, &graph, |item| item.node(), Place::clone);
+        work.findings.extend(finding);
+        return None;
+    };
+    Some(
+        order
+            .into_iter()
+            .filter_map(|index| graph.node_weight(index).copied())
+            .collect(),
+    )
 }
 
 /// Builds the graph of steps and lets. `None` when it has a circle.
@@ -161,8 +172,14 @@ pub(super) fn graph(work: &mut Work<'_>) -> Option<(DiGraph<Node, Edge>, IndexMa
     let document = work.document;
     let mut graph: DiGraph<Node, (Edge, Place)> = DiGraph::new();
     let mut by_node: HashMap<Node, NodeIndex> = HashMap::new();
-    let lets = document.lets.iter().map(|named| Node::Let(named.name.value.clone()));
-    let steps = document.steps.iter().map(|step| Node::Step(step.id.value.clone()));
+    let lets = document
+        .lets
+        .iter()
+        .map(|named| Node::Let(named.name.value.clone()));
+    let steps = document
+        .steps
+        .iter()
+        .map(|step| Node::Step(step.id.value.clone()));
     for node in lets.chain(steps) {
         by_node.insert(node.clone(), graph.add_node(node));
     }
@@ -217,11 +234,17 @@ const fn rank(edge: Edge) -> u8 {
 fn edges(work: &mut Work<'_>) -> Vec<(Node, Node, Edge, Place)> {
     let mut edges = Vec::new();
     for reading in &work.readings {
-        let Reader::Node(reader) = &reading.reader else { continue };
+        let Reader::Node(reader) = &reading.reader else {
+            continue;
+        };
         for read in &reading.reads {
             if let Some((target, edge)) = target(work, read) {
                 let path: Vec<&str> = read.path.iter().map(String::as_str).take(2).collect();
-                let path = if matches!(target, Node::Let(_)) { path.get(..1) } else { Some(path.as_slice()) };
+                let path = if matches!(target, Node::Let(_)) {
+                    path.get(..1)
+                } else {
+                    Some(path.as_slice())
+                };
                 let place = reading.place_of(work.source, path.unwrap_or_default());
                 edges.push((target, reader.clone(), edge, place));
             }
@@ -232,7 +255,12 @@ fn edges(work: &mut Work<'_>) -> Vec<(Node, Node, Edge, Place)> {
         for earlier in &step.after {
             let reader = Node::Step(step.id.value.clone());
             if work.step(&earlier.value).is_some() {
-                edges.push((Node::Step(earlier.value.clone()), reader, Edge::After, earlier.place.clone()));
+                edges.push((
+                    Node::Step(earlier.value.clone()),
+                    reader,
+                    Edge::After,
+                    earlier.place.clone(),
+                ));
                 continue;
             }
             let shown: String = earlier.value.chars().take(60).collect();
@@ -250,7 +278,11 @@ fn edges(work: &mut Work<'_>) -> Vec<(Node, Node, Edge, Place)> {
 
 /// The node a read waits for, and how.
 fn target(work: &Work<'_>, read: &Read) -> Option<(Node, Edge)> {
-    let edge = if read.guarded || settles_anyway(work, read) { Edge::Guarded } else { Edge::Needs };
+    let edge = if read.guarded || settles_anyway(work, read) {
+        Edge::Guarded
+    } else {
+        Edge::Needs
+    };
     match read.path.as_slice() {
         [root, id, ..] if root == "steps" => Some((Node::Step(id.clone()), edge)),
         [name, ..] if work.document.lets.iter().any(|named| named.name.value == *name) => {
@@ -266,7 +298,8 @@ pub(super) fn settles_anyway(work: &Work<'_>, read: &Read) -> bool {
         return false;
     };
     let for_each = work.step(id).is_some_and(|step| step.for_each.is_some());
-    root == "steps" && (ALWAYS_THERE.contains(&field.as_str()) || (for_each && COUNTS.contains(&field.as_str())))
+    root == "steps"
+        && (ALWAYS_THERE.contains(&field.as_str()) || (for_each && COUNTS.contains(&field.as_str())))
 }
 
 /// A step can only read what is settled before its section begins, or within it.
@@ -310,15 +343,13 @@ fn name_of(node: &Node) -> &str {
 }
 
 /// Fills `waits_for` of every step: the incoming edges of its node, within its section.
-pub(super) fn waits(
-    graph: &DiGraph<Node, Edge>,
-    work: &Work<'_>,
-    steps: &mut IndexMap<String, plan::Step>,
-) {
+pub(super) fn waits(graph: &DiGraph<Node, Edge>, work: &Work<'_>, steps: &mut IndexMap<String, plan::Step>) {
     use petgraph::visit::EdgeRef;
     let mut sections: HashMap<Node, Section> = HashMap::new();
     for index in toposort(graph, None).unwrap_or_default() {
-        let Some(node) = graph.node_weight(index) else { continue };
+        let Some(node) = graph.node_weight(index) else {
+            continue;
+        };
         let incoming: Vec<(&Node, Edge)> = graph
             .edges_directed(index, petgraph::Direction::Incoming)
             .filter_map(|edge| Some((graph.node_weight(edge.source())?, *edge.weight())))
@@ -367,7 +398,12 @@ fn circle<N, E>(
     let (_, _, first) = named.first()?;
     let mut finding = work.error("PB230", first, "these wait for each other");
     for (number, (reader, target, at)) in named.iter().enumerate() {
-        let text = format!("{}. `{}` needs `{}`", number + 1, name_of(reader), name_of(target));
+        let text = format!(
+            "{}. `{}` needs `{}`",
+            number + 1,
+            name_of(reader),
+            name_of(target)
+        );
         finding = if number == 0 {
             finding.label(text)
         } else {
@@ -377,7 +413,12 @@ fn circle<N, E>(
     let after = named.iter().find_map(|(reader, target, at)| {
         let Node::Step(id) = reader else { return None };
         let written = work.step(id)?.after.iter().any(|earlier| earlier.place == *at);
-        written.then(|| format!("remove `{}` from `after` of `{id}`; it reads nothing from it", name_of(target)))
+        written.then(|| {
+            format!(
+                "remove `{}` from `after` of `{id}`; it reads nothing from it",
+                name_of(target)
+            )
+        })
     });
     Some(finding.help(after.unwrap_or_else(|| "take one of these reads away".to_owned())))
 }

@@ -28,7 +28,9 @@ pub(super) fn template(text: &str) -> Vec<Mention<'_>> {
     let mut at = 0;
     while let Some(open) = text.get(at..).and_then(|rest| rest.find("{{")) {
         let start = at + open + 2;
-        let length = text.get(start..).map_or(0, |rest| rest.find("}}").unwrap_or(rest.len()));
+        let length = text
+            .get(start..)
+            .map_or(0, |rest| rest.find("}}").unwrap_or(rest.len()));
         if let Some(inner) = text.get(start..start + length) {
             mentions(inner, start, &mut found);
         }
@@ -61,7 +63,9 @@ fn mentions<'a>(text: &'a str, offset: usize, found: &mut Vec<Mention<'a>>) {
 
 fn push<'a>(text: &'a str, bytes: Range<usize>, offset: usize, found: &mut Vec<Mention<'a>>) {
     let called = text.as_bytes().get(bytes.end) == Some(&b'(');
-    let Some(name) = text.get(bytes.clone()) else { return };
+    let Some(name) = text.get(bytes.clone()) else {
+        return;
+    };
     let mut path: Vec<&str> = name.split('.').collect();
     let mut end = bytes.end;
     if called {
@@ -161,14 +165,15 @@ mod tests {
     #[test]
     fn names_are_found_and_methods_are_not() {
         assert_eq!(
-            paths(&expression("steps.a.items.filter(l, l.verdict == 'steps.x') + size(b).c + 1.5 + d()")),
+            paths(&expression(
+                "steps.a.items.filter(l, l.verdict == 'steps.x') + size(b).c + 1.5 + d()"
+            )),
             ["steps.a.items", "l", "l.verdict", "b"]
         );
-        assert_eq!(paths(&template("x {{incident.ref}} y {{default a.b \"c.d\"}} z")), [
-            "incident.ref",
-            "default",
-            "a.b"
-        ]);
+        assert_eq!(
+            paths(&template("x {{incident.ref}} y {{default a.b \"c.d\"}} z")),
+            ["incident.ref", "default", "a.b"]
+        );
         let text = "a && steps.b";
         assert_eq!(&text[expression(text)[1].bytes.clone()], "steps.b");
         for odd in ["'", "\"\\", "{{", "a.", ".", "é.é", "{{}}{{"] {
@@ -178,7 +183,10 @@ mod tests {
 
     #[test]
     fn conditions_are_split_where_all_parts_must_hold() {
-        assert_eq!(conjuncts("a == 'x && y' && (b && c) && d"), ["a=='x && y'", "(b&&c)", "d"]);
+        assert_eq!(
+            conjuncts("a == 'x && y' && (b && c) && d"),
+            ["a=='x && y'", "(b&&c)", "d"]
+        );
         assert_eq!(conjuncts("a && b || c"), ["a&&b||c"]);
         assert_eq!(conjuncts("a"), ["a"]);
     }

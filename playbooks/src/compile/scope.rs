@@ -52,7 +52,11 @@ fn entity(operator: Option<&Operator>) -> Type {
         settings.insert(name.clone(), joined);
     }
     for (name, ty) in &mut settings {
-        if operator.entities.values().any(|entity| !entity.settings.contains_key(name)) {
+        if operator
+            .entities
+            .values()
+            .any(|entity| !entity.settings.contains_key(name))
+        {
             *ty = ty.clone().optional();
         }
     }
@@ -83,7 +87,12 @@ pub(super) fn inside(work: &Work<'_>, inputs: &IndexMap<String, Input>) -> TypeE
 
 /// The type of `inputs`.
 fn input_record(inputs: &IndexMap<String, Input>) -> Type {
-    Type::Record(inputs.iter().map(|(name, input)| (name.clone(), input.ty.clone())).collect())
+    Type::Record(
+        inputs
+            .iter()
+            .map(|(name, input)| (name.clone(), input.ty.clone()))
+            .collect(),
+    )
 }
 
 /// What the name of a step may read: `incident`, `entity`, `org`, `inputs` and its loop variable.
@@ -156,7 +165,11 @@ fn once_per_key(work: &mut Work<'_>, node: &yaml::Node, env: &TypeEnv) -> Option
     }
     let Some(text) = node.text() else {
         let finding = work
-            .error("PB112", &node.place, format!("`key` wants a value, this is {}", node.kind()))
+            .error(
+                "PB112",
+                &node.place,
+                format!("`key` wants a value, this is {}", node.kind()),
+            )
             .help("write for example `key: ${{ incident.ref }}`");
         work.report(finding);
         return None;

@@ -17,9 +17,7 @@ use super::work::{Reader, Work};
 use super::{arguments, mail, order, scope};
 
 /// Compiles every step, and the mail templates they name.
-pub(super) fn compile(
-    work: &mut Work<'_>,
-) -> (IndexMap<String, plan::Step>, IndexMap<String, MailTemplate>) {
+pub(super) fn compile(work: &mut Work<'_>) -> (IndexMap<String, plan::Step>, IndexMap<String, MailTemplate>) {
     let document = work.document;
     let mut actions: IndexMap<&str, Arc<ActionSpec>> = IndexMap::new();
     let mut steps = IndexMap::new();
@@ -43,8 +41,12 @@ pub(super) fn compile(
 fn unknown_action(work: &mut Work<'_>, step: &Step) {
     let name: String = step.uses.value.chars().take(60).collect();
     let finding = if name.starts_with("playbook.") {
-        work.error("PB199", &step.uses.place, "calling another playbook is not built yet")
-            .help("write its steps here")
+        work.error(
+            "PB199",
+            &step.uses.place,
+            "calling another playbook is not built yet",
+        )
+        .help("write its steps here")
     } else {
         let known = work.environment.catalog.names();
         let finding = work
@@ -68,7 +70,11 @@ pub(super) fn env_of(work: &Work<'_>, step: &Step) -> TypeEnv {
     }
     if let Some(each) = &step.for_each {
         let item = item_type(work, step);
-        env.add_name(each.variable.value.clone(), item, Some(each.variable.place.clone()));
+        env.add_name(
+            each.variable.value.clone(),
+            item,
+            Some(each.variable.place.clone()),
+        );
     }
     env
 }
@@ -113,13 +119,19 @@ fn one(
         condition,
         for_each,
         waits_for: std::collections::BTreeMap::new(),
-        timeout: step.timeout.as_ref().map_or(action.timeout, |timeout| timeout.value),
+        timeout: step
+            .timeout
+            .as_ref()
+            .map_or(action.timeout, |timeout| timeout.value),
         retry: retry(step, &action),
         on_failure: step
             .on_failure
             .as_ref()
             .map_or(OnFailure::Stop, |placed| placed.value),
-        if_refused_continue: step.if_refused_continue.as_ref().is_some_and(|placed| placed.value),
+        if_refused_continue: step
+            .if_refused_continue
+            .as_ref()
+            .is_some_and(|placed| placed.value),
         action,
         id,
     })
@@ -129,9 +141,10 @@ fn one(
 fn name(work: &mut Work<'_>, step: &Step) -> Option<Template> {
     let node = step.name.as_ref();
     let text = match node {
-        Some(node) => match node.text() {
-            Some(text) => text.to_owned(),
-            None => {
+        Some(node) => {
+            if let Some(text) = node.text() {
+                text.to_owned()
+            } else {
                 let finding = work.error(
                     "PB112",
                     &node.place,
@@ -140,7 +153,7 @@ fn name(work: &mut Work<'_>, step: &Step) -> Option<Template> {
                 work.report(finding);
                 return None;
             }
-        },
+        }
         None => step.id.value.clone(),
     };
     let place = node.map_or_else(|| step.id.place.clone(), |node| node.place.clone());
@@ -150,7 +163,10 @@ fn name(work: &mut Work<'_>, step: &Step) -> Option<Template> {
         return None;
     }
     let item = item_type(work, step);
-    let variable = step.for_each.as_ref().map(|each| (each.variable.value.as_str(), &item));
+    let variable = step
+        .for_each
+        .as_ref()
+        .map(|each| (each.variable.value.as_str(), &item));
     let env = scope::of_names(work, variable);
     let snippet = Snippet::new(work.source, place, &text);
     match Template::compile(&snippet, &env, Sink::Plain, Blocks::Refused) {
@@ -169,7 +185,9 @@ fn retry(step: &Step, action: &ActionSpec) -> Retry {
         .and_then(|retry| retry.errors.clone())
         .unwrap_or_else(|| default.errors.clone());
     Retry {
-        attempts: written.and_then(|retry| retry.attempts).unwrap_or(default.attempts),
+        attempts: written
+            .and_then(|retry| retry.attempts)
+            .unwrap_or(default.attempts),
         backoff: written.and_then(|retry| retry.backoff).unwrap_or(default.backoff),
         errors: errors.into_iter().collect(),
     }

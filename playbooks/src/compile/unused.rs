@@ -24,7 +24,11 @@ pub(super) fn check(work: &mut Work<'_>, graph: &DiGraph<Node, Edge>) {
 fn implied_after(work: &mut Work<'_>, graph: &DiGraph<Node, Edge>) {
     use petgraph::visit::EdgeRef;
     let document = work.document;
-    let index = |id: &str| graph.node_indices().find(|index| graph.node_weight(*index) == Some(&Node::Step(id.to_owned())));
+    let index = |id: &str| {
+        graph
+            .node_indices()
+            .find(|index| graph.node_weight(*index) == Some(&Node::Step(id.to_owned())))
+    };
     let mut findings = Vec::new();
     for step in document.steps.iter().filter(|step| !step.after.is_empty()) {
         for earlier in &step.after {
@@ -65,12 +69,18 @@ fn unread_results(work: &mut Work<'_>) {
             .iter()
             .any(|other| other.after.iter().any(|earlier| earlier.value == id));
         let is_read = work.action(step).is_some_and(|action| {
-            action.effect == EffectClass::Read && !action.outputs.is_empty() && !action.name.starts_with("wait.")
+            action.effect == EffectClass::Read
+                && !action.outputs.is_empty()
+                && !action.name.starts_with("wait.")
         });
         if is_read && !awaited && !read.contains(id) {
             findings.push(
-                work.warning("PB233", &step.id.place, format!("nobody reads the result of `{id}`"))
-                    .help("remove the step, or use its result"),
+                work.warning(
+                    "PB233",
+                    &step.id.place,
+                    format!("nobody reads the result of `{id}`"),
+                )
+                .help("remove the step, or use its result"),
             );
         }
     }
@@ -89,7 +99,9 @@ fn unused_names(work: &mut Work<'_>) {
                 [root, name, ..] if root == "inputs" => {
                     inputs.insert(name.clone());
                 }
-                [root] if root == "inputs" => inputs.extend(document.inputs.iter().map(|input| input.name.value.clone())),
+                [root] if root == "inputs" => {
+                    inputs.extend(document.inputs.iter().map(|input| input.name.value.clone()));
+                }
                 [root, ..] => {
                     roots.insert(root.clone());
                 }
@@ -98,20 +110,49 @@ fn unused_names(work: &mut Work<'_>) {
         }
         // Constants of an enum are no reads; the text shows them.
         if let Some(text) = reading.node.text() {
-            let mentions = if text.contains("{{") { scan::template(text) } else { scan::expression(text) };
-            types.extend(mentions.iter().filter_map(|mention| mention.path.first().map(|root| (*root).to_owned())));
+            let mentions = if text.contains("{{") {
+                scan::template(text)
+            } else {
+                scan::expression(text)
+            };
+            types.extend(
+                mentions
+                    .iter()
+                    .filter_map(|mention| mention.path.first().map(|root| (*root).to_owned())),
+            );
         }
     }
     types.extend(document.inputs.iter().map(|input| input.ty.value.clone()));
     let mut unused: Vec<(Place, String)> = Vec::new();
-    for named in document.lets.iter().filter(|named| !roots.contains(&named.name.value)) {
-        unused.push((named.name.place.clone(), format!("nobody reads `{}`", named.name.value)));
+    for named in document
+        .lets
+        .iter()
+        .filter(|named| !roots.contains(&named.name.value))
+    {
+        unused.push((
+            named.name.place.clone(),
+            format!("nobody reads `{}`", named.name.value),
+        ));
     }
-    for input in document.inputs.iter().filter(|input| !inputs.contains(&input.name.value)) {
-        unused.push((input.name.place.clone(), format!("nobody reads the input `{}`", input.name.value)));
+    for input in document
+        .inputs
+        .iter()
+        .filter(|input| !inputs.contains(&input.name.value))
+    {
+        unused.push((
+            input.name.place.clone(),
+            format!("nobody reads the input `{}`", input.name.value),
+        ));
     }
-    for entry in document.enums.iter().filter(|entry| !types.contains(&entry.name.value)) {
-        unused.push((entry.name.place.clone(), format!("nobody uses the enum `{}`", entry.name.value)));
+    for entry in document
+        .enums
+        .iter()
+        .filter(|entry| !types.contains(&entry.name.value))
+    {
+        unused.push((
+            entry.name.place.clone(),
+            format!("nobody uses the enum `{}`", entry.name.value),
+        ));
     }
     for (place, message) in unused {
         let finding = work.warning("PB234", &place, message).help("remove it");

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
-
 use crate::action_spec::ActionSpec;
 use crate::arguments::Argument;
 use crate::diagnostic::{Diagnostic, Place, Source};
@@ -123,7 +121,12 @@ impl<'a> Work<'a> {
         Diagnostic::error(code, self.source, place.clone(), message)
     }
 
-    pub(super) fn warning(&self, code: &'static str, place: &Place, message: impl Into<String>) -> Diagnostic {
+    pub(super) fn warning(
+        &self,
+        code: &'static str,
+        place: &Place,
+        message: impl Into<String>,
+    ) -> Diagnostic {
         Diagnostic::warning(code, self.source, place.clone(), message)
     }
 
@@ -202,11 +205,14 @@ impl<'a> Work<'a> {
     pub(super) fn names_secret(&mut self, node: &yaml::Node) -> bool {
         let Some(text) = node.text() else { return false };
         let bare = !text.contains("{{");
-        let mentions = if bare { scan::expression(text) } else { scan::template(text) };
-        let Some(found) = mentions
-            .iter()
-            .find(|mention| matches!(mention.path.first(), Some(&"secrets" | &"secret")) && mention.path.len() > 1)
-        else {
+        let mentions = if bare {
+            scan::expression(text)
+        } else {
+            scan::template(text)
+        };
+        let Some(found) = mentions.iter().find(|mention| {
+            matches!(mention.path.first(), Some(&"secrets" | &"secret")) && mention.path.len() > 1
+        }) else {
             return false;
         };
         let place = node.place_of(self.source, found.bytes.clone());
@@ -218,7 +224,7 @@ impl<'a> Work<'a> {
         true
     }
 
-    /// The types of all steps that exist so far, by id.
+    /// The parts of a step's `if` that must all hold.
     pub(super) fn conditions_of(&self, step: &str) -> Vec<String> {
         self.step(step)
             .and_then(|step| step.condition.as_ref())
@@ -231,14 +237,5 @@ impl<'a> Work<'a> {
         self.readings
             .iter()
             .filter(move |reading| matches!(&reading.reader, Reader::Node(reader) if reader == node))
-    }
-
-    /// The lets by name, with the place of the name.
-    pub(super) fn let_places(&self) -> IndexMap<&'a str, Place> {
-        self.document
-            .lets
-            .iter()
-            .map(|named| (named.name.value.as_str(), named.name.place.clone()))
-            .collect()
     }
 }

@@ -28,24 +28,22 @@ pub(super) fn document(reader: &mut Reader<'_>, root: &Node) -> Option<Document>
         playbook_id(reader, id);
     }
     let name = required_text(reader, root, &fields, "name", "Phishing report");
-    let version = match fields.get("version") {
-        Some(field) => reader.integer(&field.value, "version", (1, i64::from(u32::MAX))),
-        None => {
-            reader.missing(&start(root), "a playbook", "version", "1");
-            None
-        }
+    let version = if let Some(field) = fields.get("version") {
+        reader.integer(&field.value, "version", (1, i64::from(u32::MAX)))
+    } else {
+        reader.missing(&start(root), "a playbook", "version", "1");
+        None
     };
-    let description = match fields.get("description") {
-        Some(field) => reader.text(&field.value, "description", DESCRIPTION_CHARACTERS_MAX),
-        None => {
-            reader.missing(
-                &start(root),
-                "a playbook",
-                "description",
-                "What it decides and what it does",
-            );
-            None
-        }
+    let description = if let Some(field) = fields.get("description") {
+        reader.text(&field.value, "description", DESCRIPTION_CHARACTERS_MAX)
+    } else {
+        reader.missing(
+            &start(root),
+            "a playbook",
+            "description",
+            "What it decides and what it does",
+        );
+        None
     };
     let owner = required_text(reader, root, &fields, "owner", "triage-team");
     let value = |key: &str| fields.get(key).map(|field| &field.value);
@@ -104,12 +102,11 @@ fn required_text(
     key: &str,
     example: &str,
 ) -> Option<Placed<String>> {
-    match fields.get(key) {
-        Some(field) => reader.text(&field.value, key, LINE_CHARACTERS_MAX),
-        None => {
-            reader.missing(&start(root), "a playbook", key, example);
-            None
-        }
+    if let Some(field) = fields.get(key) {
+        reader.text(&field.value, key, LINE_CHARACTERS_MAX)
+    } else {
+        reader.missing(&start(root), "a playbook", key, example);
+        None
     }
 }
 
@@ -212,12 +209,11 @@ fn once_per(reader: &mut Reader<'_>, node: &Node) -> Option<OncePer> {
     if key.is_none() {
         reader.missing(&node.place, "`once_per`", "key", "${{ incident.ref }}");
     }
-    let within = match fields.get("within") {
-        Some(field) => reader.word(&field.value, "within", "within: 24h"),
-        None => {
-            reader.missing(&node.place, "`once_per`", "within", "24h");
-            None
-        }
+    let within = if let Some(field) = fields.get("within") {
+        reader.word(&field.value, "within", "within: 24h")
+    } else {
+        reader.missing(&node.place, "`once_per`", "within", "24h");
+        None
     };
     Some(OncePer {
         key: key?,
@@ -400,20 +396,18 @@ fn distinct_names(reader: &mut Reader<'_>, enums: &[Enum], lets: &[Named], steps
         .map(|e| &e.name)
         .chain(lets.iter().map(|named| &named.name));
     for name in names {
-        match bare.get(name.value.as_str()) {
-            Some(first) => clashes.push(taken(reader, name, first)),
-            None => {
-                bare.insert(&name.value, name);
-            }
+        if let Some(first) = bare.get(name.value.as_str()) {
+            clashes.push(taken(reader, name, first));
+        } else {
+            bare.insert(&name.value, name);
         }
     }
     let mut ids: IndexMap<&str, &Placed<String>> = IndexMap::new();
     for step in steps {
-        match ids.get(step.id.value.as_str()) {
-            Some(first) => clashes.push(taken(reader, &step.id, first)),
-            None => {
-                ids.insert(&step.id.value, &step.id);
-            }
+        if let Some(first) = ids.get(step.id.value.as_str()) {
+            clashes.push(taken(reader, &step.id, first));
+        } else {
+            ids.insert(&step.id.value, &step.id);
         }
         if let Some(each) = &step.for_each
             && let Some(first) = bare.get(each.variable.value.as_str())

@@ -3,7 +3,7 @@
 use crate::action_spec::ErrorKind;
 use crate::duration::Span;
 use crate::plan::{ATTEMPTS_MAX, BACKOFF_MAX, OnFailure, Section};
-use crate::yaml::{Data, Node};
+use crate::yaml::{Data, Field, Node};
 
 use super::reader::Reader;
 use super::{Cel, ForEach, LINE_CHARACTERS_MAX, Placed, Retry, Step, keys, words};
@@ -19,27 +19,20 @@ pub(super) fn read(
 ) -> Option<Step> {
     let fields = reader.map(node, &keys::STEP)?;
     let value = |key: &str| fields.get(key).map(|field| &field.value);
-    let uses = match value("uses") {
-        Some(node) => reader.text(node, "uses", LINE_CHARACTERS_MAX),
-        None => {
-            reader.missing(
-                &id.place,
-                &format!("the step `{}`", id.value),
-                "uses",
-                "enrich.url",
-            );
-            None
-        }
+    let uses = if let Some(node) = value("uses") {
+        reader.text(node, "uses", LINE_CHARACTERS_MAX)
+    } else {
+        reader.missing(
+            &id.place,
+            &format!("the step `{}`", id.value),
+            "uses",
+            "enrich.url",
+        );
+        None
     };
     let using = value("using").and_then(|node| reader.text(node, "using", LINE_CHARACTERS_MAX));
     let (with, with_place) = match fields.get("with") {
-        Some(field) => match &field.value.data {
-            Data::Map(entries) => (entries.clone(), field.key_place.clone()),
-            _ => {
-                reader.wrong_kind(&field.value, "with", "a map of parameters", "with: {ip: ...}");
-                (Vec::new(), field.key_place.clone())
-            }
-        },
+        Some(field) => (parameters(reader, field), field.key_place.clone()),
         None => (
             Vec::new(),
             uses.as_ref()
@@ -95,6 +88,14 @@ pub(super) fn read(
         if_refused_continue,
         id,
     })
+}
+
+fn parameters(reader: &mut Reader<'_>, field: &Field) -> Vec<Field> {
+    if let Data::Map(entries) = &field.value.data {
+        return entries.clone();
+    }
+    reader.wrong_kind(&field.value, "with", "a map of parameters", "with: {ip: ...}");
+    Vec::new()
 }
 
 fn positive(reader: &mut Reader<'_>, node: &Node, what: &str, example: &str) -> Option<Placed<Span>> {
@@ -237,18 +238,16 @@ fn choice<T: Copy>(
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let shown: String = text.chars().take(60).collect();
-    let finding = match unbuilt.iter().find(|(word, _)| *word == text) {
-        Some((word, instead)) => reader
+    let finding = if let Some((word, instead)) = unbuilt.iter().find(|(word, _)| *word == text) {
+        reader
             .error("PB199", &node.place, format!("`{what}: {word}` is not built yet"))
-            .help(*instead),
-        None => {
-            let finding = reader.error("PB112", &node.place, format!("`{what}` cannot be `{shown}`"));
-            let finding = match crate::suggestion::did_you_mean(text, known.iter().copied()) {
-                Some(help) => finding.help(help),
-                None => finding,
-            };
-            finding.help(format!("one of: {}", known.join(", ")))
-        }
+            .help(*instead)
+    } else {
+        let mut finding = reader.error("PB112", &node.place, format!("`{what}` cannot be `{shown}`"));
+        finding
+            .help
+            .extend(crate::suggestion::did_you_mean(text, known.iter().copied()));
+        finding.help(format!("one of: {}", known.join(", ")))
     };
     reader.report(finding);
     None

@@ -1,0 +1,182 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::plan::{Edge, Node, Section};
+
+mod catalogue;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+fn templates_below(folder: &Path) -> IndexMap<String, String> {
+    let mut templates = BTreeMap::new();
+    if let Ok(entries) = fs::read_dir(folder.join("mail")) {
+        for entry in entries {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            templates.insert(format!("mail/{stem}"), fs::read_to_string(&path).unwrap());
+        }
+    }
+    templates.into_iter().collect()
+}
+
+/// One line a finding, with its evidence, help and repair below it, indented.
+fn short(compilation: &Compilation) -> String {
+    let mut out = String::new();
+    for finding in &compilation.diagnostics {
+        let at = |label: &crate::diagnostic::Label| {
+            let (line, column) = label.source.line_column(label.place.start);
+            format!("{}:{line}:{column}", label.source.name)
+        };
+        let level = match finding.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+        };
+        out.push_str(&format!(
+            "{level}[{}] {}: {}\n",
+            finding.code,
+            at(&finding.primary),
+            finding.message
+        ));
+        let marked = finding
+            .primary
+            .source
+            .text
+            .get(finding.primary.place.clone())
+            .unwrap_or("");
+        out.push_str(&format!("  at `{}`", marked.lines().next().unwrap_or("")));
+        if !finding.primary.text.is_empty() {
+            out.push_str(&format!(": {}", finding.primary.text));
+        }
+        out.push('\n');
+        for label in &finding.secondary {
+            out.push_str(&format!("  see {}: {}\n", at(label), label.text));
+        }
+        for help in &finding.help {
+            out.push_str(&format!("  help: {help}\n"));
+        }
+        for note in &finding.notes {
+            out.push_str(&format!("  note: {note}\n"));
+        }
+        if let Some(fix) = &finding.fix {
+            out.push_str(&format!("  fix: {}\n", fix.replacement));
+        }
+    }
+    out
+}
+
+fn example(name: &str, with_operator: bool) -> Compilation {
+    let folder = folder("playbooks").join(name);
+    let bundle = Bundle {
+        name: format!("{name}.yaml"),
+        playbook: fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap(),
+        templates: templates_below(&folder.join("templates")),
+    };
+    let table = catalogue::table();
+    let operator = catalogue::operator();
+    compile(
+        &bundle,
+        Environment {
+            catalog: &table,
+            operator: with_operator.then_some(&operator),
+        },
+    )
+}
+
+#[test]
+#[ignore = "expressions and templates are on their way"]
+fn the_example_playbooks_compile_without_a_finding() {
+    for name in ["phishing-report", "ids-triage"] {
+        for with_operator in [false, true] {
+            let compilation = example(name, with_operator);
+            assert_eq!(short(&compilation), "", "{name}");
+            assert!(compilation.plan.is_some());
+        }
+    }
+}
+
+#[test]
+#[ignore = "expressions and templates are on their way"]
+fn order_follows_from_data() {
+    let plan = example("phishing-report", true).plan.unwrap();
+    let waits = |id: &str| plan.steps[id].waits_for.clone();
+    let step = |id: &str| Node::Step(id.to_owned());
+    let name = |id: &str| Node::Let(id.to_owned());
+    assert_eq!(waits("parts"), BTreeMap::new());
+    assert_eq!(waits("links"), BTreeMap::from([(step("parts"), Edge::Needs)]));
+    assert_eq!(
+        waits("block"),
+        BTreeMap::from([(name("verdict"), Edge::Needs), (name("bad_domains"), Edge::Needs)])
+    );
+    assert_eq!(
+        waits("record"),
+        BTreeMap::new(),
+        "what it reads is over before `finally`"
+    );
+    assert_eq!(plan.steps["record"].section, Section::Finally);
+    let lets: Vec<&String> = plan.lets.keys().collect();
+    let position = |id: &str| lets.iter().position(|known| *known == id).unwrap();
+    assert!(position("bad_links") < position("bad_domains"));
+    assert!(position("unsure") < position("verdict"));
+    assert_eq!(plan.templates.len(), 4);
+    assert_eq!(plan.revision.len(), 64);
+}
+
+/// Every file of `tests/cases` gives exactly the findings written beside it. `UPDATE=1` rewrites
+/// them.
+#[test]
+#[ignore = "expressions and templates are on their way"]
+fn cases_give_their_findings() {
+    let table = catalogue::table();
+    let operator = catalogue::operator();
+    let templates = templates_below(&folder("cases").join("templates"));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests may be told to rewrite what they expect"
+    )]
+    let update = std::env::var("UPDATE").is_ok();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder("cases"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    paths.sort();
+    let mut wrong = Vec::new();
+    for path in &paths {
+        let bundle = Bundle {
+            name: "case.yaml".to_owned(),
+            playbook: fs::read_to_string(path).unwrap(),
+            templates: templates.clone(),
+        };
+        let found = short(&compile(
+            &bundle,
+            Environment {
+                catalog: &table,
+                operator: Some(&operator),
+            },
+        ));
+        let expected = path.with_extension("txt");
+        if update {
+            fs::write(&expected, &found).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != found {
+            wrong.push(format!("{}\n{found}", path.display()));
+        }
+        // A case is named after a code that it must give.
+        let code = path
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .split('-')
+            .next()
+            .unwrap();
+        if !found.contains(&format!("[{code}]")) {
+            wrong.push(format!("{} does not give {code}:\n{found}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(paths.len() > 40 || update, "{}", paths.len());
+}
