@@ -2,6 +2,9 @@
 //!
 //! Owns plain test data. Fakes of far ends live beside the providers they imitate.
 
+pub(crate) mod fake;
+pub(crate) mod relay;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -50,6 +53,22 @@ impl Files for HeldFiles {
 /// The context of an action that needs no way out.
 pub(crate) fn in_the_house(files: &HeldFiles) -> Context<'_> {
     Context { door: None, files }
+}
+
+/// The context of an action with a way out.
+pub(crate) fn through<'a>(door: &'a crate::egress::Door, files: &'a HeldFiles) -> Context<'a> {
+    Context {
+        door: Some(door),
+        files,
+    }
+}
+
+/// A recorded answer out of `tests/bodies`.
+pub(crate) fn body(name: &str) -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/bodies")
+        .join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// A call for the town of the examples.

@@ -103,3 +103,33 @@ fn mails_are_rendered_from_a_template() {
         );
     }
 }
+
+#[test]
+fn every_provider_fulfils_a_capability_and_every_capability_here_has_one() {
+    let all = capabilities();
+    let providers = super::house_and_rest_actions();
+    for provider in &providers {
+        let spec = provider.provider();
+        let capability = all.get(&spec.capability).unwrap_or_else(|| {
+            panic!(
+                "{} fulfils {}, which does not exist",
+                spec.provider, spec.capability
+            )
+        });
+        assert_eq!(capability.needs_connection, spec.provider != "house", "{spec:?}");
+        if capability.effect >= EffectClass::Notify {
+            assert_ne!(spec.recovery, playbooks::action_spec::Recovery::Read, "{spec:?}");
+        }
+    }
+    for name in all
+        .keys()
+        .filter(|name| !name.starts_with("enrich.") && *name != "http.request")
+    {
+        assert!(
+            providers
+                .iter()
+                .any(|provider| provider.provider().capability == *name),
+            "nobody fulfils {name}"
+        );
+    }
+}

@@ -213,8 +213,13 @@ impl Around {
 /// The domain in ASCII and lower case, if the text is a name of at least two labels.
 pub(crate) fn canonical_domain(name: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii(name.trim_end_matches('.')).ok()?;
-    let fits =
-        ascii.len() <= 253 && ascii.contains('.') && ascii.split('.').all(|l| (1..=63).contains(&l.len()));
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let fits = ascii.len() <= 253 && ascii.contains('.') && ascii.split('.').all(is_label);
     fits.then_some(ascii)
 }
 

@@ -121,9 +121,9 @@ impl Letter<'_> {
     fn tagged_subject(&self, reference: &str, ours: &str) -> String {
         let organisation = text::one_line(&self.call.organisation.name, NAME_CHARS_MAX);
         let subject = text::defang(&text::one_line(self.subject, SUBJECT_CHARS_MAX), &[ours]);
+        let subject = text::one_line(&subject, SUBJECT_CHARS_MAX);
         // `=?` would begin an encoded word in the eyes of a mail program.
-        let subject = text::one_line(&subject, SUBJECT_CHARS_MAX).replace("=?", "= ?");
-        format!("[{organisation} {reference}] {} {subject}", self.tlp.label())
+        format!("[{organisation} {reference}] {} {subject}", self.tlp.label()).replace("=?", "= ?")
     }
 
     /// The lines in front of the text: marking and what it allows, then what this is about.
