@@ -1,0 +1,153 @@
+//! What an entity decided in daylight: pre-authorised actions, its products, which playbooks act.
+
+use std::collections::BTreeMap;
+
+use playbooks::duration::Span;
+use playbooks::operator::{ActionPolicy, Connection, Rollout};
+use playbooks::yaml::{Field, Node};
+
+use super::ENTITY_FILE;
+use crate::config::fields::{Sheet, nearest};
+use crate::config::values;
+
+/// Reads `policy`.
+pub(super) fn policy(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, ActionPolicy> {
+    let mut policy = BTreeMap::new();
+    let Some(mut table) = sheet.table("policy", node) else {
+        return policy;
+    };
+    for field in table.rest() {
+        let action = field.key.as_str();
+        if !action.contains('.') || !action.split('.').all(values::is_word) {
+            sheet.wrong(
+                &field.key_place,
+                format!("`{action}` is not a name of an action"),
+                "write for example block.ip",
+            );
+        } else if let Some(decision) = action_policy(sheet, field) {
+            policy.insert(action.to_owned(), decision);
+        }
+    }
+    policy
+}
+
+fn action_policy(sheet: &mut Sheet, field: &Field) -> Option<ActionPolicy> {
+    let mut table = sheet.table(&format!("policy.{}", field.key), &field.value)?;
+    table.refuse(
+        sheet,
+        "ask",
+        "write {auto: true} to allow the action beforehand, or remove the line to refuse it",
+    );
+    let auto = table
+        .get(sheet, "auto")
+        .and_then(|node| sheet.flag(node))
+        .unwrap_or(false);
+    let max = table.get(sheet, "max").and_then(|node| longest(sheet, node));
+    table.close(sheet);
+    Some(ActionPolicy { auto, max })
+}
+
+fn longest(sheet: &mut Sheet, node: &Node) -> Option<Span> {
+    let span: Span = sheet.parsed(node, "write for example 24h or 7d")?;
+    if span > Span::default() {
+        return Some(span);
+    }
+    sheet.wrong(
+        &node.place,
+        "an effect that ends at once",
+        "write for example 24h",
+    );
+    None
+}
+
+/// Reads `connections`: capability to connection.
+pub(super) fn connections(
+    sheet: &mut Sheet,
+    node: &Node,
+    entity: &str,
+    known: &BTreeMap<String, Connection>,
+) -> BTreeMap<String, String> {
+    let mut chosen = BTreeMap::new();
+    let Some(mut table) = sheet.table("connections", node) else {
+        return chosen;
+    };
+    for field in table.rest() {
+        let Some(name) = sheet.text(&field.value) else {
+            continue;
+        };
+        let problem = match known.get(name) {
+            None => Some((
+                format!("there is no connection `{name}`"),
+                nearest(name, known.keys().map(String::as_str)).map_or_else(
+                    || "declare it in sortie.toml".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+            )),
+            Some(connection) if connection.entity.as_deref().is_some_and(|owner| owner != entity) => Some((
+                format!("the connection `{name}` belongs to another entity"),
+                "choose another".to_owned(),
+            )),
+            Some(connection) if !offers(connection, &field.key) => Some((
+                format!("the connection `{name}` does not offer `{}`", field.key),
+                format!("it offers {}", connection.capabilities.join(", ")),
+            )),
+            Some(_) => None,
+        };
+        match problem {
+            Some((message, help)) => sheet
+                .error(ENTITY_FILE, &field.value.place, message)
+                .help
+                .push(help),
+            None => {
+                chosen.insert(field.key.clone(), name.to_owned());
+            }
+        }
+    }
+    chosen
+}
+
+/// Whether a connection offers a capability, or anything of a family such as `edr.*`.
+fn offers(connection: &Connection, capability: &str) -> bool {
+    match capability.strip_suffix('*') {
+        Some(family) => connection.capabilities.iter().any(|offered| {
+            offered.starts_with(family)
+                || (offered.ends_with('*') && family.starts_with(offered.trim_end_matches('*')))
+        }),
+        None => connection.offers(capability),
+    }
+}
+
+/// Reads `rollout`: playbook to mode.
+pub(super) fn rollout(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, Rollout> {
+    let mut modes = BTreeMap::new();
+    let Some(mut table) = sheet.table("rollout", node) else {
+        return modes;
+    };
+    for field in table.rest() {
+        let Some(mode) = sheet.text(&field.value) else {
+            continue;
+        };
+        let place = &field.value.place;
+        match mode {
+            "off" => {
+                modes.insert(field.key.clone(), Rollout::Off);
+            }
+            "auto" => {
+                modes.insert(field.key.clone(), Rollout::Auto);
+            }
+            "shadow" | "suggest" => {
+                let help = format!("write {0}: off, or {0}: auto to let it act", field.key);
+                sheet
+                    .error(ENTITY_FILE, place, format!("the mode `{mode}` is not built yet"))
+                    .help
+                    .push(help);
+            }
+            _ => sheet.wrong(
+                place,
+                format!("`{}` is not a mode", mode.chars().take(40).collect::<String>()),
+                "write off or auto",
+            ),
+        }
+    }
+    modes
+}

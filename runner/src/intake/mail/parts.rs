@@ -1,0 +1,205 @@
+//! The parts of a mail, opened without letting a hostile one nest without end.
+//!
+//! The parser follows messages inside messages as deep as they go, also inside encoded parts, and
+//! a tree of a hundred thousand levels would break the stack when it is dropped. So the transfer
+//! encodings are hidden from it, every text is counted before it is parsed (no level exists
+//! without a `Content-Type`), and encoded parts are decoded and counted here. A mail that passes
+//! is safe for the same parser later.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+use super::{MAIL_BYTES_MAX, looks_like};
+use crate::intake::Refusal;
+use crate::intake::draft::sha256;
+
+/// `Content-Type` headers of one mail, so parts and levels of nesting.
+pub const MAIL_PARTS_MAX: usize = 500;
+/// Encoded messages inside each other that are looked into.
+const ENCODED_DEPTH_MAX: usize = 4;
+
+const ENCODING_HEADER: &[u8] = b"content-transfer-encoding";
+/// The same header by the name under which the parser does not know it.
+const HIDDEN_HEADER: &str = "xontent-transfer-encoding";
+const TYPE_HEADER: &[u8] = b"content-type";
+
+/// A mail with its structure known and its parts still encoded.
+#[derive(Debug)]
+pub(super) struct Opened<'m> {
+    message: Message<'m>,
+    /// Decoded parts, and whether each is a message or a file.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    bytes: Vec<u8>,
+    is_message: bool,
+    is_file: bool,
+}
+
+impl<'m> Opened<'m> {
+    /// Opens a mail, or refuses one with too many parts.
+    pub(super) fn open(bytes: &[u8]) -> Result<Opened<'static>, Refusal> {
+        guard(bytes, 0)?;
+        let hidden = without_encodings(bytes);
+        let message = parse(&hidden)?;
+        let mut parts = Vec::new();
+        for part in &message.parts {
+            if let Some(part) = decoded(part, &hidden) {
+                guard(&part.bytes, 1)?;
+                parts.push(part);
+            }
+        }
+        Ok(Opened {
+            message: message.into_owned(),
+            parts,
+        })
+    }
+
+    /// The structure and the headers.
+    pub(super) fn message(&self) -> &Message<'m> {
+        &self.message
+    }
+
+    /// The first message attached to this one.
+    pub(super) fn attached_message(&self) -> Option<Vec<u8>> {
+        self.parts
+            .iter()
+            .find(|part| part.is_message && looks_like(&part.bytes))
+            .map(|part| part.bytes.clone())
+    }
+
+    /// SHA-256 of every attached file.
+    pub(super) fn attachment_digests(&self) -> Vec<String> {
+        self.parts
+            .iter()
+            .filter(|part| part.is_file)
+            .map(|part| sha256(&part.bytes))
+            .collect()
+    }
+}
+
+/// The parser says that it never panics; should it, that is one bad mail and not the end.
+fn parse(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
+    let parsed = catch_unwind(AssertUnwindSafe(|| MessageParser::default().parse(bytes)));
+    parsed.ok().flatten().ok_or_else(|| {
+        Refusal::invalid(
+            "",
+            "this cannot be read as a mail",
+            "send the whole message, headers first",
+        )
+    })
+}
+
+/// Counts what could nest, here and inside encoded messages.
+fn guard(bytes: &[u8], depth: usize) -> Result<(), Refusal> {
+    let parts = count(bytes, TYPE_HEADER);
+    if parts > MAIL_PARTS_MAX || depth > ENCODED_DEPTH_MAX {
+        let reason = format!("a mail of {parts} parts, {depth} encoded messages deep");
+        let remedy = format!("at most {MAIL_PARTS_MAX} parts and {ENCODED_DEPTH_MAX} levels are read");
+        return Err(Refusal::too_large("", reason, remedy));
+    }
+    if depth == 0 || parts == 0 {
+        return Ok(());
+    }
+    let hidden = without_encodings(bytes);
+    let message = parse(&hidden)?;
+    guard_inside(&message, &hidden, depth)
+}
+
+fn guard_inside(message: &Message<'_>, raw: &[u8], depth: usize) -> Result<(), Refusal> {
+    for part in &message.parts {
+        if let PartType::Message(inner) = &part.body {
+            guard_inside(inner, raw, depth)?;
+        } else if encoding(part).is_some()
+            && let Some(part) = decoded(part, raw)
+        {
+            guard(&part.bytes, depth + 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// The content of a part that is a message or a file; `None` for text and containers.
+fn decoded(part: &MessagePart<'_>, raw: &[u8]) -> Option<Part> {
+    if matches!(part.body, PartType::Multipart(_)) {
+        return None;
+    }
+    let name = part.attachment_name().unwrap_or_default();
+    let typed_message = part.content_type().is_some_and(|kind| {
+        kind.c_type.eq_ignore_ascii_case("message")
+            && kind
+                .subtype()
+                .is_some_and(|subtype| matches!(subtype.to_ascii_lowercase().as_str(), "rfc822" | "global"))
+    });
+    let is_message = typed_message || has_extension(name, "eml") || matches!(part.body, PartType::Message(_));
+    let attached = part
+        .content_disposition()
+        .is_some_and(mail_parser::ContentType::is_attachment);
+    let is_file = !is_message && (attached || !name.is_empty());
+    if !is_message && !is_file && encoding(part).is_none() {
+        return None;
+    }
+    let body = raw.get(usize::try_from(part.offset_body).ok()?..usize::try_from(part.offset_end).ok()?)?;
+    let bytes = match encoding(part) {
+        Some(Encoding::Base64) => base64_decode(body),
+        Some(Encoding::QuotedPrintable) => quoted_printable_decode(body),
+        None => None,
+    };
+    let bytes = bytes.unwrap_or_else(|| body.to_vec());
+    (bytes.len() <= MAIL_BYTES_MAX).then_some(Part {
+        bytes,
+        is_message,
+        is_file,
+    })
+}
+
+fn has_extension(name: &str, wanted: &str) -> bool {
+    name.rsplit_once('.')
+        .is_some_and(|(_, extension)| extension.eq_ignore_ascii_case(wanted))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    Base64,
+    QuotedPrintable,
+}
+
+fn encoding(part: &MessagePart<'_>) -> Option<Encoding> {
+    let header = part.headers.iter().find(
+        |header| matches!(&header.name, HeaderName::Other(name) if name.eq_ignore_ascii_case(HIDDEN_HEADER)),
+    )?;
+    match header.value.as_text()?.trim().to_ascii_lowercase().as_str() {
+        "base64" => Some(Encoding::Base64),
+        "quoted-printable" => Some(Encoding::QuotedPrintable),
+        _ => None,
+    }
+}
+
+/// A copy, byte for byte as long, in which the parser finds no transfer encoding.
+fn without_encodings(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = bytes.to_vec();
+    for start in places(bytes, ENCODING_HEADER) {
+        if let Some(first) = copy.get_mut(start) {
+            *first = b'X';
+        }
+    }
+    copy
+}
+
+fn count(bytes: &[u8], word: &[u8]) -> usize {
+    places(bytes, word).count()
+}
+
+/// Where a lower-case word stands, in any case.
+fn places<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    bytes
+        .windows(word.len())
+        .enumerate()
+        .filter(move |(_, window)| window.eq_ignore_ascii_case(word))
+        .map(|(start, _)| start)
+}
