@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use actions::connection::ConnectionSettings;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use playbooks::diagnostic::{Diagnostic, Level, Source};
@@ -33,11 +34,7 @@ use playbooks::yaml::Node;
 pub use environment::Environment;
 pub use secret::{NotAReference, SECRET_BYTES_MAX, SecretReference, Unavailable};
 pub use server::{DATA_DIR_DEFAULT, DATA_DIR_VARIABLE, LISTEN_VARIABLE};
-pub use settings::{
-    ApiToken, Auth, ConnectionSettings, EntitySetting, Limits, Listener, Origin, PORT_DEFAULT, Rate, Setting,
-    SettingKind, Settings,
-};
-pub use tokens::{TOKEN_DAYS_MAX, TOKEN_ID_CHARACTERS};
+pub use settings::{EntitySetting, Limits, Listener, Origin, PORT_DEFAULT, Setting, SettingKind, Settings};
 
 use crate::entities;
 use connections::Surroundings;
@@ -289,7 +286,7 @@ fn operator(parts: Parts, connections: &[ConnectionSettings], findings: &[Diagno
 fn named(connections: &[ConnectionSettings]) -> BTreeMap<String, Connection> {
     connections
         .iter()
-        .map(|settings| (settings.connection.name.clone(), settings.connection.clone()))
+        .map(|settings| (settings.facts.name.clone(), settings.facts.clone()))
         .collect()
 }
 
@@ -317,10 +314,10 @@ fn check_owners(
     entities: &BTreeMap<String, Entity>,
 ) {
     for settings in connections {
-        let Some(owner) = &settings.connection.entity else {
+        let Some(owner) = &settings.facts.entity else {
             continue;
         };
-        let node = nodes.and_then(|node| node.get(&settings.connection.name)?.get("entity"));
+        let node = nodes.and_then(|node| node.get(&settings.facts.name)?.get("entity"));
         if let Some(node) = node {
             tokens::known_entity(sheet, node, owner, entities);
         }

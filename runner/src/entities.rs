@@ -24,11 +24,11 @@ use crate::config::fields::{Codes, Sheet, Table};
 use crate::config::{EntitySetting, values};
 
 /// The folder of entity files, inside the project.
-pub const FOLDER: &str = "entities";
+pub(crate) const FOLDER: &str = "entities";
 /// Entities of one installation.
-pub const ENTITIES_MAX: usize = 1_000;
+pub(crate) const ENTITIES_MAX: usize = 1_000;
 /// Domains, and networks, of one entity.
-pub const RANGES_MAX: usize = 1_000;
+pub(crate) const RANGES_MAX: usize = 1_000;
 
 /// Something in an entity file is wrong.
 pub(crate) const ENTITY_FILE: &str = "PB601";

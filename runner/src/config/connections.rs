@@ -1,9 +1,14 @@
 //! `[connections.<name>]`: providers, ceilings, addresses, secrets.
 
+mod secrets;
+
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 
+use actions::connection::ConnectionSettings;
 use playbooks::diagnostic::Place;
+use playbooks::duration::Span;
 use playbooks::marking::{EffectClass, Exposure, Pap, Tlp};
 use playbooks::operator::Connection;
 use playbooks::yaml::{Data, Field, Node};
@@ -13,17 +18,15 @@ use url::Url;
 use super::codes;
 use super::environment::Environment;
 use super::fields::{Sheet, Table, nearest};
-use super::secret::{NotAReference, SecretReference, Unavailable};
-use super::settings::{Auth, ConnectionSettings};
 use super::values;
 use super::{Providers, Purpose};
 
 /// Capabilities of one connection.
 const CAPABILITIES_MAX: usize = 100;
-/// Characters of a user name.
-const USERNAME_CHARACTERS_MAX: usize = 320;
-/// Characters of a header name.
-const HEADER_CHARACTERS_MAX: usize = 64;
+/// Bytes of an answer that a connection may ask for. 50 MiB.
+const ANSWER_BYTES_MAX: u32 = 50 << 20;
+/// The provider of `http.request`, whose writes have no meaning of their own.
+const HTTP: &str = "http";
 
 /// What reading connections needs beside the file.
 #[derive(Debug, Clone, Copy)]
@@ -61,84 +64,119 @@ pub(super) fn connections(
 
 fn connection(sheet: &mut Sheet, field: &Field, around: Surroundings<'_>) -> Option<ConnectionSettings> {
     let mut table = sheet.table(&format!("connections.{}", field.key), &field.value)?;
+    let facts = facts(sheet, &mut table, field, around.providers);
+    let allow_http = flag(sheet, &mut table, "allow_http");
+    let base_url = table
+        .get(sheet, "base_url")
+        .and_then(|node| base_url(sheet, node, allow_http));
+    let provider = facts.as_ref().map(|facts| facts.provider.as_str());
+    let auth = secrets::auth(sheet, &mut table, provider, around);
+    let secrets = table
+        .get(sheet, "secrets")
+        .map(|node| secrets::named(sheet, node, around));
+    let rate = table
+        .get(sheet, "rate")
+        .and_then(|node| values::rate(sheet, node));
+    let quota_per_day = table.get(sheet, "quota").and_then(|node| quota(sheet, node));
+    let allow_private = flag(sheet, &mut table, "allow_private");
+    let extra_roots = table
+        .get(sheet, "extra_roots")
+        .map(|node| roots(sheet, node, around.project));
+    let most = 1..=ANSWER_BYTES_MAX;
+    let answer_bytes_max = table
+        .get(sheet, "answer_bytes_max")
+        .and_then(|node| sheet.whole(node, most));
+    let settings = table.get(sheet, "settings").map(|node| settings(sheet, node));
+    table.close(sheet);
+    let mut connection = ConnectionSettings::new(facts?, base_url);
+    connection.auth = auth;
+    connection.secrets = secrets.unwrap_or_default();
+    connection.rate = rate;
+    connection.quota_per_day = quota_per_day;
+    connection.allow_private = allow_private;
+    connection.allow_http = allow_http;
+    connection.extra_roots = extra_roots.unwrap_or_default();
+    connection.answer_bytes_max = answer_bytes_max
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .unwrap_or(connection.answer_bytes_max);
+    connection.settings = settings.unwrap_or_default();
+    Some(connection)
+}
+
+/// What the language and the engine may know of a connection.
+fn facts(
+    sheet: &mut Sheet,
+    table: &mut Table<'_>,
+    field: &Field,
+    providers: &Providers,
+) -> Option<Connection> {
     let provider = table
         .need(sheet, "provider")
-        .and_then(|node| provider(sheet, node, around.providers));
-    let capabilities = capabilities(sheet, &mut table, provider.as_deref(), around.providers);
-    let house = table
-        .get(sheet, "house")
-        .and_then(|node| sheet.flag(node))
-        .unwrap_or(false);
-    let (tlp, pap) = ceilings(sheet, &mut table, house, &field.key_place);
+        .and_then(|node| provider(sheet, node, providers));
+    let capabilities = capabilities(sheet, table, provider.as_deref(), providers);
+    let house = flag(sheet, table, "house");
+    let (tlp, pap) = ceilings(sheet, table, house, &field.key_place);
     let entity = table
         .get(sheet, "entity")
         .and_then(|node| sheet.text(node))
         .map(str::to_owned);
     let effect = table
         .get(sheet, "effect")
-        .and_then(|node| sheet.parsed::<EffectClass>(node, "see the list"));
+        .and_then(|node| sheet.parsed(node, "say what a write means there"));
     let exposure = table
         .get(sheet, "exposure")
-        .and_then(|node| sheet.parsed::<Exposure>(node, "see the list"));
-    let is_http = provider.as_deref() == Some("http");
-    let allow_http = table
-        .get(sheet, "allow_http")
-        .and_then(|node| sheet.flag(node))
-        .unwrap_or(false);
-    let base_url = table
-        .get(sheet, "base_url")
-        .and_then(|node| base_url(sheet, node, allow_http));
-    let auth = auth(sheet, &mut table, around);
-    let username = table
-        .get(sheet, "username")
-        .and_then(|node| sheet.line(node, USERNAME_CHARACTERS_MAX));
-    let rate = table
-        .get(sheet, "rate")
-        .and_then(|node| values::rate(sheet, node));
-    let quota = table
-        .get(sheet, "quota")
-        .and_then(|node| values::rate(sheet, node));
-    let timeout = table
-        .get(sheet, "timeout")
-        .and_then(|node| sheet.parsed(node, "write for example 30s"));
-    let private = table
-        .get(sheet, "private")
-        .and_then(|node| sheet.flag(node))
-        .unwrap_or(false);
-    let options = table
-        .get(sheet, "options")
-        .map(|node| options(sheet, node))
-        .unwrap_or_default();
-    table.close(sheet);
-    if is_http && base_url.is_none() && !sheet.has_errors() {
-        let message = format!("connections.{} has no `base_url`", field.key);
-        sheet
-            .error(codes::MISSING_KEY, &field.key_place, message)
-            .help
-            .push("add base_url = \"https://…\"".to_owned());
-    }
-    Some(ConnectionSettings {
-        connection: Connection {
-            name: field.key.clone(),
-            provider: provider?,
-            capabilities,
-            tlp,
-            pap,
-            house,
-            entity,
-            effect: effect.or_else(|| is_http.then_some(EffectClass::Contain)),
-            exposure: exposure.or_else(|| is_http.then_some(Exposure::Public)),
-        },
-        base_url,
-        auth,
-        username,
-        rate,
-        quota,
-        timeout,
-        private,
-        allow_http,
-        options,
+        .and_then(|node| sheet.parsed(node, "say who may notice"));
+    let provider = provider?;
+    let is_http = provider == HTTP;
+    Some(Connection {
+        name: field.key.clone(),
+        provider,
+        capabilities,
+        tlp,
+        pap,
+        house,
+        entity,
+        effect: effect.or_else(|| is_http.then_some(EffectClass::Contain)),
+        exposure: exposure.or_else(|| is_http.then_some(Exposure::Public)),
     })
+}
+
+fn flag(sheet: &mut Sheet, table: &mut Table<'_>, key: &'static str) -> bool {
+    table
+        .get(sheet, key)
+        .and_then(|node| sheet.flag(node))
+        .unwrap_or(false)
+}
+
+/// A quota is counted by the day.
+fn quota(sheet: &mut Sheet, node: &Node) -> Option<NonZeroU32> {
+    let rate = values::rate(sheet, node)?;
+    if rate.per == Span::days(1) {
+        return Some(rate.calls);
+    }
+    sheet.wrong(
+        &node.place,
+        "a quota is counted by the day",
+        "write for example 500/day",
+    );
+    None
+}
+
+/// Certificates of authorities beside those of the platform, from PEM files.
+fn roots(sheet: &mut Sheet, node: &Node, project: &Path) -> Vec<String> {
+    let mut roots = Vec::new();
+    for (item, path) in sheet.texts(node) {
+        match super::read_text(&project.join(path)) {
+            Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => roots.push(text),
+            Ok(_) => sheet.wrong(
+                &item.place,
+                "there is no certificate in this file",
+                "name a PEM file",
+            ),
+            Err(problem) => sheet.wrong(&item.place, problem, "name a PEM file"),
+        }
+    }
+    roots
 }
 
 fn provider(sheet: &mut Sheet, node: &Node, providers: &Providers) -> Option<String> {
@@ -260,143 +298,33 @@ fn base_url(sheet: &mut Sheet, node: &Node, allow_http: bool) -> Option<Url> {
             .push("write the address alone, and `username` and `secret` beside it".to_owned());
         return None;
     }
-    let plain_text = matches!(url.scheme(), "http" | "smtp");
-    let known = matches!(url.scheme(), "https" | "smtps") || plain_text;
+    // Mail to `smtp:` starts TLS before it says anything.
+    let known = matches!(url.scheme(), "https" | "http" | "smtps" | "smtp");
     if !known || url.query().is_some() || url.fragment().is_some() {
         sheet.wrong(
             &node.place,
             "this address cannot be used",
-            "write scheme, host, port and path; schemes are https and smtps",
+            "write scheme, host, port and path; schemes are https, smtps and smtp",
         );
         return None;
     }
-    if plain_text && !allow_http {
+    if url.scheme() == "http" && !allow_http {
         sheet.wrong(
             &node.place,
             "this address is not encrypted",
-            "use https: or smtps:, or add allow_http = true",
+            "use https:, or add allow_http = true",
         );
         return None;
     }
     Some(url)
 }
 
-fn auth(sheet: &mut Sheet, table: &mut Table<'_>, around: Surroundings<'_>) -> Option<Auth> {
-    let secret = table.get(sheet, "secret");
-    let auth = table.get(sheet, "auth");
-    let (node, header) = match (secret, auth) {
-        (Some(secret), None) => (secret, None),
-        (None, Some(auth)) => {
-            let path = table.name("auth");
-            let mut inner = sheet.table(&path, auth)?;
-            let header = inner
-                .need(sheet, "header")
-                .and_then(|node| header_name(sheet, node));
-            let secret = inner.need(sheet, "secret");
-            inner.close(sheet);
-            (secret?, Some(header?))
-        }
-        (Some(_), Some(auth)) => {
-            sheet.wrong(&auth.place, "both `secret` and `auth`", "keep one of them");
-            return None;
-        }
-        (None, None) => return None,
-    };
-    let reference = reference(sheet, node)?;
-    let secret = match around.purpose {
-        Purpose::Check => None,
-        Purpose::Serve => match reference.resolve(around.project, around.environment) {
-            Ok(secret) => Some(secret),
-            Err(problem) => {
-                unresolved(sheet, node, &reference, &problem);
-                return None;
-            }
-        },
-    };
-    Some(Auth {
-        header,
-        reference,
-        secret,
-    })
-}
-
-fn header_name(sheet: &mut Sheet, node: &Node) -> Option<String> {
-    const FIXED: &[&str] = &[
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "te",
-        "trailer",
-        "upgrade",
-    ];
-    let text = sheet.line(node, HEADER_CHARACTERS_MAX)?;
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if plain && !FIXED.contains(&text.to_ascii_lowercase().as_str()) {
-        return Some(text);
-    }
-    sheet.wrong(
-        &node.place,
-        "this header cannot carry a secret",
-        "write for example Authorization or X-Api-Key",
-    );
-    None
-}
-
-fn reference(sheet: &mut Sheet, node: &Node) -> Option<SecretReference> {
-    let text = sheet.text(node)?;
-    let problem = match text.parse() {
-        Ok(reference) => return Some(reference),
-        Err(problem) => problem,
-    };
-    let code = match problem {
-        NotAReference::NoScheme => codes::SECRET_IN_FILE,
-        NotAReference::Vault => codes::NOT_BUILT,
-        NotAReference::NoName => codes::WRONG_VALUE,
-    };
-    if code == codes::SECRET_IN_FILE {
-        sheet.hidden.push(node.place.clone());
-        let finding = sheet.error(code, &node.place, problem.to_string());
-        finding
-            .help
-            .push("write a reference: env:NAME, file:/path or credential:name".to_owned());
-        finding.help.push(
-            "give the service a new secret: this one has been in a file that is copied and shown".to_owned(),
-        );
-    } else {
-        sheet
-            .error(code, &node.place, problem.to_string())
-            .help
-            .push("write env:NAME, file:/path or credential:name".to_owned());
-    }
-    None
-}
-
-fn unresolved(sheet: &mut Sheet, node: &Node, reference: &SecretReference, problem: &Unavailable) {
-    let (code, help) = match problem {
-        Unavailable::Mode { .. } => (
-            codes::FILE_MODE,
-            "chmod 600, and make the owner the user Sortie runs as".to_owned(),
-        ),
-        _ => (
-            codes::SECRET_UNRESOLVED,
-            format!("provide {reference}, or remove the connection"),
-        ),
-    };
-    sheet
-        .error(code, &node.place, problem.to_string())
-        .help
-        .push(help);
-}
-
-fn options(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, Value> {
+fn settings(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, Value> {
     let Data::Map(fields) = &node.data else {
         sheet.wrong(
             &node.place,
-            "options are a table",
-            "write for example options = { team = \"soc\" }",
+            "settings are a table",
+            "write for example settings = { channel = \"soc\" }",
         );
         return BTreeMap::new();
     };

@@ -2,21 +2,19 @@
 //!
 //! Owns plain facts; reading them is the work of the modules beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use actions::connection::ConnectionSettings;
 use indexmap::IndexMap;
 use ipnet::IpNet;
-use jiff::Timestamp;
 use playbooks::diagnostic::Diagnostic;
 use playbooks::duration::Span;
-use playbooks::operator::{Connection, Operator};
-use secrecy::SecretString;
+use playbooks::operator::Operator;
 use serde_json::Value;
-use state::access::{Permission, Reach};
+use state::access::TokenRecord;
 
-use super::secret::SecretReference;
 use crate::intake::Source;
 
 /// The port Sortie listens on when nothing is said.
@@ -29,7 +27,7 @@ pub struct Settings {
     pub project: PathBuf,
     /// Organisation, entities, connections without secrets, guardrails, roles.
     pub operator: Operator,
-    /// The connections as actions need them.
+    /// The connections as actions need them. Without secrets when the project was only checked.
     pub connections: Vec<ConnectionSettings>,
     /// Where HTTP is served.
     pub listener: Listener,
@@ -38,7 +36,7 @@ pub struct Settings {
     /// How much at once.
     pub limits: Limits,
     /// Who may use the API.
-    pub tokens: Vec<ApiToken>,
+    pub tokens: Vec<TokenRecord>,
     /// Who alerts come from, by name.
     pub sources: BTreeMap<String, Source>,
     /// The settings entities have, with their types.
@@ -89,68 +87,6 @@ impl Default for Limits {
             steps_at_once: 64,
         }
     }
-}
-
-/// A connection as the actions need it: with its address and its secret.
-#[derive(Debug, Clone)]
-pub struct ConnectionSettings {
-    /// Name, provider, capabilities, ceilings, owner.
-    pub connection: Connection,
-    /// Where it leads, when the provider has no address of its own.
-    pub base_url: Option<url::Url>,
-    /// How it authenticates.
-    pub auth: Option<Auth>,
-    /// Who signs in there, where a name is needed beside the secret.
-    pub username: Option<String>,
-    /// Calls in a span.
-    pub rate: Option<Rate>,
-    /// Calls in a long span, beyond which the connection rests.
-    pub quota: Option<Rate>,
-    /// How long one call may take.
-    pub timeout: Option<Span>,
-    /// Whether the far end may have a private address.
-    pub private: bool,
-    /// Whether `http:` is allowed.
-    pub allow_http: bool,
-    /// What only this provider knows.
-    pub options: BTreeMap<String, Value>,
-}
-
-/// How a connection authenticates.
-#[derive(Debug, Clone)]
-pub struct Auth {
-    /// The header that carries the secret; `None` leaves it to the provider.
-    pub header: Option<String>,
-    /// Where the secret comes from.
-    pub reference: SecretReference,
-    /// The secret; `None` when the project is only checked.
-    pub secret: Option<SecretString>,
-}
-
-/// So many in such a span.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// How many.
-    pub count: u32,
-    /// In how long.
-    pub per: Span,
-}
-
-/// A token of the API, without its secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiToken {
-    /// The eight characters it is found by.
-    pub id: String,
-    /// Name for people and for the record.
-    pub name: String,
-    /// SHA-256 of the secret, lower-case hexadecimal.
-    pub secret_sha256: String,
-    /// What it may do.
-    pub permissions: BTreeSet<Permission>,
-    /// Over which entities.
-    pub reach: Reach,
-    /// When it ends. There is no token without an end.
-    pub expires_at: Timestamp,
 }
 
 /// The type of a setting that entities have.

@@ -5,27 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use playbooks::operator::Entity;
 use playbooks::yaml::{Field, Node};
-use state::access::{Permission, Reach};
+use state::access::{Permission, Reach, TOKEN_DAYS_MAX, TokenRecord};
 use state::ids::EntityId;
 
 use super::codes;
 use super::fields::{Sheet, nearest};
-use super::settings::ApiToken;
 use super::values;
 
 /// Characters of the public part of a token.
-pub const TOKEN_ID_CHARACTERS: usize = 8;
-/// The longest life of a token.
-pub const TOKEN_DAYS_MAX: i64 = 365;
+const TOKEN_ID_CHARACTERS: usize = 8;
 /// How long before its end a token is warned about.
 const EXPIRY_WARNING_DAYS: i64 = 14;
-
-const PERMISSIONS: &[(&str, Permission)] = &[
-    ("submit", Permission::Submit),
-    ("see", Permission::See),
-    ("start", Permission::Start),
-    ("audit", Permission::Audit),
-];
 
 /// Reads `[tokens]`.
 pub(super) fn tokens(
@@ -33,11 +23,11 @@ pub(super) fn tokens(
     node: &Node,
     entities: &BTreeMap<String, Entity>,
     now: Timestamp,
-) -> Vec<ApiToken> {
+) -> Vec<TokenRecord> {
     let Some(mut table) = sheet.table("tokens", node) else {
         return Vec::new();
     };
-    let mut tokens: Vec<ApiToken> = Vec::new();
+    let mut tokens: Vec<TokenRecord> = Vec::new();
     for field in table.rest() {
         let Some(token) = token(sheet, field, entities, now) else {
             continue;
@@ -59,7 +49,7 @@ fn token(
     field: &Field,
     entities: &BTreeMap<String, Entity>,
     now: Timestamp,
-) -> Option<ApiToken> {
+) -> Option<TokenRecord> {
     if !values::is_name(&field.key) {
         sheet.wrong(
             &field.key_place,
@@ -83,7 +73,7 @@ fn token(
     table.refuse(sheet, "cidr", "restrict addresses in the proxy");
     table.refuse(sheet, "playbooks", "the permission `start` covers every playbook");
     table.close(sheet);
-    Some(ApiToken {
+    Some(TokenRecord {
         id: id?,
         name: field.key.clone(),
         secret_sha256: digest?,
@@ -139,8 +129,11 @@ fn digest(sheet: &mut Sheet, node: &Node) -> Option<String> {
 fn permissions(sheet: &mut Sheet, node: &Node) -> BTreeSet<Permission> {
     let mut permissions = BTreeSet::new();
     for (item, text) in sheet.texts(node) {
-        match PERMISSIONS.iter().find(|(word, _)| *word == text) {
-            Some((_, permission)) => {
+        match Permission::ALL
+            .iter()
+            .find(|permission| permission.word() == text)
+        {
+            Some(permission) => {
                 permissions.insert(*permission);
             }
             None => sheet.wrong(

@@ -2,13 +2,14 @@
 //! entries, rates.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
+use actions::connection::Rate;
 use ipnet::IpNet;
 use playbooks::duration::Span;
 use playbooks::yaml::Node;
 
 use super::fields::Sheet;
-use super::settings::Rate;
 
 /// Characters of a name in a file.
 const NAME_CHARACTERS_MAX: usize = 63;
@@ -155,8 +156,8 @@ pub(crate) fn rate(sheet: &mut Sheet, node: &Node) -> Option<Rate> {
             "day" => Span::days(1),
             _ => return None,
         };
-        let count = count.parse().ok().filter(|count| *count > 0)?;
-        Some(Rate { count, per })
+        let calls: NonZeroU32 = count.parse().ok()?;
+        Some(Rate { calls, per })
     });
     if rate.is_none() {
         sheet.wrong(

@@ -7,7 +7,7 @@ pub const SUMMARY_CHARACTERS_MAX: usize = 4_000;
 /// Characters of a name: a host, a user, a signature, a file.
 pub const NAME_CHARACTERS_MAX: usize = 512;
 /// Characters of a tag.
-pub const TAG_CHARACTERS_MAX: usize = 100;
+pub(super) const TAG_CHARACTERS_MAX: usize = 100;
 /// Tags of one incident.
 pub const TAGS_MAX: usize = 50;
 
