@@ -19,6 +19,7 @@ mod message;
 pub(crate) mod observables;
 mod refang;
 pub(crate) mod specs;
+mod wrapper;
 
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,10 @@ pub(crate) fn read(html: &str) -> Page {
             Some(c) if c.is_ascii_alphabetic() => page.read_tag(tag),
             // What a comment holds may be shown by one mail program, so it is read like the rest.
             Some('!') if tag.starts_with("!--") => tag.get(3..).unwrap_or_default(),
-            Some('/' | '!' | '?') => tag.split_once('>').map_or("", |(_, after)| after),
+            Some('/' | '!' | '?') => {
+                page.text.push(' ');
+                tag.split_once('>').map_or("", |(_, after)| after)
+            }
             _ => {
                 page.text.push('<');
                 tag

@@ -142,11 +142,10 @@ fn take_apart(raw: &[u8], reporter: Option<&str>, entity: &Entity) -> Result<Tak
             limit: FOUND_MAX,
         });
     }
+    // Of a report too: evidence is never dropped.
     let attachments = mails
         .iter_mut()
-        .enumerate()
-        .filter(|(place, _)| !wrappers.contains(place))
-        .flat_map(|(_, mail)| std::mem::take(&mut mail.attachments))
+        .flat_map(|mail| std::mem::take(&mut mail.attachments))
         .collect();
     let chosen = mails.get(chosen);
     Ok(TakenApart {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{
     ContentType, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType,
 };
@@ -244,8 +245,15 @@ impl Walk<'_> {
             self.queue_attached(bytes.into_owned(), own_place, depth);
             return Ok(());
         }
-        let is_text = media_type.as_deref().is_none_or(|ty| ty.starts_with("text/"));
-        if is_text {
+        // A multipart whose parts the parser did not find is still shown by some mail programs.
+        let is_unsplit = media_type
+            .as_deref()
+            .is_some_and(|ty| ty.starts_with("multipart/"));
+        let is_text = is_unsplit || media_type.as_deref().is_none_or(|ty| ty.starts_with("text/"));
+        if is_unsplit {
+            let readable = quoted_printable_decode(&bytes).unwrap_or_else(|| bytes.to_vec());
+            mail.texts.push(Text::Html(in_unicode(&readable, None)));
+        } else if is_text {
             let text = in_unicode(&bytes, part.content_type());
             let is_html = media_type.as_deref() == Some("text/html");
             mail.texts.push(if is_html {

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::pattern;
 use super::refang::refang;
+use super::wrapper::unwrapped;
 
 #[cfg(test)]
 mod tests;
@@ -79,7 +80,7 @@ impl Observables {
         if !matches!(url.scheme(), "http" | "https") {
             return false;
         }
-        let url = behind_wrapper(url);
+        let url = unwrapped(url);
         match url.host() {
             Some(url::Host::Domain(domain)) => {
                 self.domains
@@ -250,22 +251,6 @@ fn ipv6(text: &str) -> Option<IpAddr> {
         .ok()?;
     text.contains(|c: char| c.is_ascii_digit())
         .then_some(IpAddr::V6(address))
-}
-
-/// The link behind the link checker that a mail service wrapped around it, so that the link is
-/// looked up and blocked, and never the checker.
-fn behind_wrapper(url: Url) -> Url {
-    let wrapped = url
-        .host_str()
-        .is_some_and(|host| host.ends_with(".safelinks.protection.outlook.com"));
-    if !wrapped {
-        return url;
-    }
-    url.query_pairs()
-        .find(|(name, _)| name == "url")
-        .and_then(|(_, target)| Url::parse(&target).ok())
-        .filter(|target| matches!(target.scheme(), "http" | "https") && target.has_host())
-        .unwrap_or(url)
 }
 
 /// A link found in running text ends before the marks that belong to the sentence.

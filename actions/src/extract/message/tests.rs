@@ -238,6 +238,15 @@ fn a_thousand_nested_multiparts_are_only_parts() {
 }
 
 #[test]
+fn a_multipart_with_a_wrong_boundary_is_read_as_one_page() {
+    let raw = "From: a@x.example\nContent-Type: multipart/alternative; boundary=right\n\n\
+               --wrong\nContent-Type: text/html\n\n<a href=3D\"https://evil.exam=\nple/\">x</a>\n--wrong--\n";
+    let mails = read(raw.as_bytes()).unwrap();
+    assert!(texts(&mails[0]).contains("https://evil.example/"), "{mails:?}");
+    assert!(mails[0].attachments.is_empty());
+}
+
+#[test]
 fn what_is_no_mail_says_so() {
     for raw in [
         &b""[..],
