@@ -189,7 +189,7 @@ fn mail_that_counts(mails: &[Mail], reporter: Option<&str>, entity: &Entity) -> 
     while let Some((attached, _)) = mails
         .iter()
         .enumerate()
-        .find(|(_, mail)| mail.attached_to == Some(place))
+        .find(|(_, mail)| mail.attached_to == Some(place) && mail.from.is_some())
     {
         let from = mails.get(place).and_then(|mail| mail.from.as_deref());
         let from_reporter = match (from, reporter) {

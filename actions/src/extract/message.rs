@@ -7,12 +7,13 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{
     ContentType, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType,
 };
 
-use self::content::{TransferEncoding, decoded, encoding, in_unicode, media_type, shown_name};
+use self::content::{
+    TransferEncoding, decoded, encoding, in_unicode, media_type, shown_name, with_found_boundary,
+};
 use super::authentication::{self, Authentication};
 use super::observables::canonical_email;
 
@@ -55,7 +56,8 @@ pub(crate) enum Refused {
 /// One mail: the outermost, or one attached to another.
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
-    /// Place of the mail it is attached to.
+    /// Place of the mail it is attached to, or of the mail whose parts these are when its boundary
+    /// was wrong; such a mail has no author.
     pub(crate) attached_to: Option<usize>,
     /// Address of its author, canonical.
     pub(crate) from: Option<String>,
@@ -245,17 +247,18 @@ impl Walk<'_> {
             self.queue_attached(bytes.into_owned(), own_place, depth);
             return Ok(());
         }
-        // A multipart whose parts the parser did not find is still shown by some mail programs.
+        // A multipart that names a wrong boundary: some mail programs find the right one.
         let is_unsplit = media_type
             .as_deref()
             .is_some_and(|ty| ty.starts_with("multipart/"));
+        if let (true, Some(repaired)) = (is_unsplit, with_found_boundary(&bytes)) {
+            self.queue_attached(repaired, own_place, depth);
+            return Ok(());
+        }
         let is_text = is_unsplit || media_type.as_deref().is_none_or(|ty| ty.starts_with("text/"));
-        if is_unsplit {
-            let readable = quoted_printable_decode(&bytes).unwrap_or_else(|| bytes.to_vec());
-            mail.texts.push(Text::Html(in_unicode(&readable, None)));
-        } else if is_text {
+        if is_text {
             let text = in_unicode(&bytes, part.content_type());
-            let is_html = media_type.as_deref() == Some("text/html");
+            let is_html = is_unsplit || media_type.as_deref() == Some("text/html");
             mail.texts.push(if is_html {
                 Text::Html(text)
             } else {

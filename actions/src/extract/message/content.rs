@@ -12,6 +12,9 @@ use mail_parser::{ContentType, Header, HeaderName, MessagePart};
 
 use super::NAME_CHARS_MAX;
 
+/// Characters of a boundary (RFC 2046).
+const BOUNDARY_CHARS_MAX: usize = 70;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TransferEncoding {
     /// None, or one nobody knows.
@@ -106,4 +109,23 @@ pub(super) fn shown_name(name: &str) -> String {
     } else {
         shown
     }
+}
+
+/// The parts again as a mail of their own, under the boundary that really stands between them: the
+/// first line that begins with two hyphens.
+pub(super) fn with_found_boundary(bytes: &[u8]) -> Option<Vec<u8>> {
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.starts_with(b"--"))?;
+    let boundary = std::str::from_utf8(line.get(2..)?).ok()?.trim_end();
+    let fits = (1..=BOUNDARY_CHARS_MAX).contains(&boundary.len())
+        && boundary
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
+    if !fits {
+        return None;
+    }
+    let mut repaired = format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\r\n").into_bytes();
+    repaired.extend_from_slice(bytes);
+    Some(repaired)
 }
