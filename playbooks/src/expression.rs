@@ -20,7 +20,7 @@ pub(crate) mod functions;
 pub(crate) mod paths;
 mod scope;
 pub(crate) mod syntax;
-mod tree;
+pub(crate) mod tree;
 
 pub use self::budget::{EVALUATION_BYTES_MAX, EVALUATION_STEPS_MAX};
 pub use self::check::{COMPREHENSION_DEPTH_MAX, REGEX_BYTES_MAX};
@@ -124,4 +124,4 @@ pub(crate) fn all_present(reads: &[Read], names: &dyn Names) -> Result<(), Unres
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

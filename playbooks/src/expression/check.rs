@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 use serde_json::Value;
 
-use super::paths::{Local, Origin, Paths, Presence, WrittenPath};
+use super::paths::{Form, Local, Origin, Paths, Presence, WrittenPath, is_shown_here, origin_of};
 use super::scope::{Expected, TypeEnv};
 use super::syntax::Syntax;
 use super::tree::{Kind, Node, Root};
@@ -177,6 +177,7 @@ impl Checker<'_> {
             };
         }
         let paths = Paths {
+            form: Form::Expression,
             snippet: self.snippet,
             env: self.env,
             locals: &self.locals,
@@ -195,8 +196,7 @@ impl Checker<'_> {
         }
         self.may_be_absent |= found.may_be_absent && !self.guarded;
         if let Root::Name(root) = &found.root {
-            let dotted = found.root.dotted(&found.segments);
-            let shown_here = self.proven.contains(&dotted) && !self.env.proven().contains(&dotted);
+            let shown_here = is_shown_here(self.env, &self.proven, &found.root, &found.segments);
             let mut read = vec![root.clone()];
             read.extend(found.segments.iter().cloned());
             self.reads.push(Read {
@@ -222,6 +222,7 @@ impl Checker<'_> {
         };
         let origin = self.origin(&record);
         let paths = Paths {
+            form: Form::Expression,
             snippet: self.snippet,
             env: self.env,
             locals: &self.locals,
@@ -378,18 +379,7 @@ impl Checker<'_> {
     /// Where the records in a value come from.
     fn origin(&self, node: &Node) -> Origin {
         match &node.kind {
-            Kind::Path(Root::Local(depth, _), _) => self
-                .locals
-                .get(*depth)
-                .map_or(Origin::Other, |local| local.origin.clone()),
-            Kind::Path(Root::Name(root), segments) if root == "steps" => segments
-                .first()
-                .and_then(|id| self.env.steps().get(id))
-                .map_or(Origin::Other, |step| Origin::Step {
-                    action: step.action.clone(),
-                    uses: step.uses.clone(),
-                }),
-            Kind::Path(Root::Name(root), _) if root == "incident" => Origin::Incident,
+            Kind::Path(root, segments) => origin_of(self.env, &self.locals, root, segments),
             Kind::Default(inner, _) | Kind::Index(inner, _) | Kind::Select(inner, _) => self.origin(inner),
             Kind::Call(_, arguments) => arguments
                 .first()

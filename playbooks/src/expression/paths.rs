@@ -77,9 +77,57 @@ pub(crate) struct Found {
     pub(crate) constant: Option<Value>,
 }
 
+/// Where the path stands, for remedies in the right syntax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Expression,
+    Template,
+}
+
+/// Where the records at a path come from.
+pub(crate) fn origin_of(env: &TypeEnv, locals: &[Local], root: &Root, segments: &[String]) -> Origin {
+    match root {
+        Root::Local(depth, _) => locals
+            .get(*depth)
+            .map_or(Origin::Other, |local| local.origin.clone()),
+        Root::Name(root) if root == "steps" => {
+            segments
+                .first()
+                .and_then(|id| env.steps().get(id))
+                .map_or(Origin::Other, |step| Origin::Step {
+                    action: step.action.clone(),
+                    uses: step.uses.clone(),
+                })
+        }
+        Root::Name(root) if root == "incident" => Origin::Incident,
+        Root::Name(_) => Origin::Other,
+    }
+}
+
+/// Whether the same text has shown, before it comes to a path, that something the path goes
+/// through is there: `has(incident.reporter) && incident.reporter.email == ...`. Absence is then
+/// handled by that text. What a step's `if` has shown does not count, and neither does a step
+/// alone, which is there even when it has no outputs.
+pub(crate) fn is_shown_here(
+    env: &TypeEnv,
+    proven: &BTreeSet<String>,
+    root: &Root,
+    segments: &[String],
+) -> bool {
+    let shortest = match root {
+        Root::Name(name) if name == "steps" => 2,
+        Root::Name(_) | Root::Local(..) => 0,
+    };
+    (shortest..=segments.len()).any(|length| {
+        let prefix = root.dotted(segments.get(..length).unwrap_or(segments));
+        proven.contains(&prefix) && !env.proven().contains(&prefix)
+    })
+}
+
 /// What paths are resolved against.
 #[derive(Clone, Copy)]
 pub(crate) struct Paths<'a> {
+    pub(crate) form: Form,
     pub(crate) snippet: &'a Snippet<'a>,
     pub(crate) env: &'a TypeEnv,
     pub(crate) locals: &'a [Local],
@@ -380,11 +428,20 @@ impl Paths<'_> {
 
     fn unproven(self, path: &WrittenPath, absent: &str) -> Diagnostic {
         let dotted = path.dotted();
-        self.snippet
-            .error("PB213", &path.place(), format!("`{absent}` may be absent"))
-            .label("read without `has` or `default`")
-            .help(format!("give a value for that case:  default({dotted}, ...)"))
-            .help(format!("or ask first:  has({absent}) && ..."))
+        let wrong = self
+            .snippet
+            .error("PB213", &path.place(), format!("`{absent}` may be absent"));
+        match self.form {
+            Form::Expression => wrong
+                .label("read without `has` or `default`")
+                .help(format!("give a value for that case:  default({dotted}, ...)"))
+                .help(format!("or ask first:  has({absent}) && ...")),
+            Form::Template => wrong
+                .label("written without `default` or `{{#if}}`")
+                .help(format!(
+                    "give a text for that case:  {{{{default {dotted} \"nothing\"}}}}"
+                )),
+        }
     }
 }
 

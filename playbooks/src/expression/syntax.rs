@@ -90,7 +90,12 @@ fn syntax_errors(snippet: &Snippet<'_>, errors: &cel::ParseErrors) -> Vec<Diagno
         return vec![snippet.error("PB118", &(0..snippet.text().len()), "this is not CEL")];
     };
     let text = snippet.text();
-    let at = offset_of(text, first.pos);
+    let (line, column) = first.pos;
+    let at = offset_of(
+        text,
+        usize::try_from(line).unwrap_or(1),
+        usize::try_from(column).unwrap_or(1),
+    );
     let end = text
         .get(at..)
         .and_then(|rest| rest.chars().next())
@@ -131,9 +136,8 @@ fn plain_words(said: &str) -> String {
 }
 
 /// The byte of a line and column, both from 1, columns in characters.
-fn offset_of(text: &str, (line, column): (isize, isize)) -> usize {
-    let line = usize::try_from(line).unwrap_or(1).max(1);
-    let column = usize::try_from(column).unwrap_or(1).max(1);
+pub(crate) fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let (line, column) = (line.max(1), column.max(1));
     let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
     text.get(start..)
         .and_then(|rest| rest.char_indices().nth(column - 1))
