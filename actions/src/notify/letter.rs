@@ -80,7 +80,11 @@ impl Letter<'_> {
                 head.join("\n"),
                 body.trim_end()
             )))
-            .singlepart(SinglePart::html(page(words.language, &head, body.trim_end())));
+            .singlepart(SinglePart::html(page(
+                self.language_tag(words),
+                &head,
+                body.trim_end(),
+            )));
         let mut message = Message::builder()
             .from(from.clone())
             .to(to.clone())
@@ -91,7 +95,7 @@ impl Letter<'_> {
             .references(thread);
         let mut headers = vec![
             ("Auto-Submitted", "auto-generated".to_owned()),
-            ("Content-Language", words.language.to_owned()),
+            ("Content-Language", self.language_tag(words).to_owned()),
             ("X-Sortie-Key", self.call.marker()),
             ("X-Sortie-Reference", reference),
             ("X-Sortie-TLP", self.tlp.label()),
@@ -111,6 +115,12 @@ impl Letter<'_> {
             message_id,
             bytes: message.formatted(),
         })
+    }
+
+    /// The language of the text, which may be one we have no fixed sentences in.
+    fn language_tag(&self, words: &'static Words) -> &str {
+        let is_tag = self.language.len() == 2 && self.language.bytes().all(|byte| byte.is_ascii_lowercase());
+        if is_tag { self.language } else { words.language }
     }
 
     fn short_key(&self) -> &str {

@@ -139,9 +139,13 @@ fn no_text_changes_the_shape_of_the_page() {
 }
 
 #[test]
-fn other_languages_read_english() {
+fn other_languages_read_our_sentences_in_english() {
     let call = call("notify.entity", json!({}));
     for (language, sentence) in [
+        (
+            "x\r\nBcc: y",
+            "You may share this inside Ville d'Exemple and with",
+        ),
         ("de", "Weitergabe innerhalb von Ville d'Exemple und an"),
         ("en", "You may share this inside Ville d'Exemple and with"),
         ("it", "You may share this inside Ville d'Exemple and with"),
@@ -154,5 +158,11 @@ fn other_languages_read_english() {
             parsed(&bytes).body_text(0).unwrap().contains(sentence),
             "{language}"
         );
+        let tagged = parsed(&bytes)
+            .header_raw("Content-Language")
+            .unwrap()
+            .trim()
+            .to_owned();
+        assert_eq!(tagged, if language.len() == 2 { language } else { "en" });
     }
 }
