@@ -218,6 +218,12 @@ impl Principal {
     }
 }
 
+/// A scope without anybody behind it, for the suite that tries stores.
+#[cfg(feature = "conformance")]
+pub(crate) fn trial_scope(permission: Permission, reach: Reach) -> Scope {
+    Scope { permission, reach }
+}
+
 impl Scope {
     /// What it permits.
     pub fn permission(&self) -> Permission {

@@ -19,8 +19,6 @@ pub(crate) struct Context {
     pub(crate) entity: Option<EntityId>,
     /// Of which incident.
     pub(crate) incident: Option<IncidentId>,
-    /// The time of the run's last event before this record, for records without a time.
-    pub(crate) before: Timestamp,
 }
 
 /// The dotted name of an event.
@@ -195,7 +193,7 @@ pub(crate) fn entries(
                 entry.seq = Some(seq);
                 entry.path = event_path(event);
             }
-            let at = commit.events.last().map_or(context.before, |(at, _)| *at);
+            let at = commit.last_at();
             for update in &commit.updates {
                 entries.updated(at, update)?;
             }

@@ -41,19 +41,6 @@ pub(crate) fn update(incident: &mut Incident, update: &IncidentUpdate) {
     }
 }
 
-/// Folds a change into the row of a list.
-pub(crate) fn update_summary(summary: &mut IncidentSummary, update: &IncidentUpdate) {
-    if let Some(status) = update.status {
-        summary.status = status;
-    }
-    if let Some(verdict) = update.verdict {
-        summary.verdict = verdict;
-    }
-    if let Some(severity) = update.severity {
-        summary.severity = severity;
-    }
-}
-
 /// An incident as lists show it.
 pub(crate) fn incident_summary(
     id: &IncidentId,

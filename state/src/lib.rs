@@ -9,12 +9,23 @@ pub mod event;
 pub mod ids;
 pub mod store;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "embedded")]
+pub mod disk;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+#[cfg(feature = "memory")]
+pub mod memory;
+
 #[cfg(any(feature = "embedded", feature = "memory"))]
 mod audit;
 #[cfg(any(feature = "embedded", feature = "memory"))]
 mod fold;
-#[cfg(feature = "memory")]
-pub mod memory;
+#[cfg(feature = "embedded")]
+mod index;
+#[cfg(feature = "embedded")]
+mod journal;
 #[cfg(any(feature = "embedded", feature = "memory"))]
 mod paging;
 #[cfg(any(feature = "embedded", feature = "memory"))]

@@ -126,7 +126,6 @@ impl Held {
         let mut context = Context {
             entity: None,
             incident: None,
-            before: Timestamp::UNIX_EPOCH,
         };
         match record.owner() {
             Owner::Entity(entity, incident) => {
@@ -145,7 +144,6 @@ impl Held {
                 if let Some(kept) = self.runs.get(run) {
                     context.entity = Some(kept.summary.entity.clone());
                     context.incident.clone_from(&kept.summary.incident);
-                    context.before = kept.summary.updated_at;
                 }
             }
             Owner::System => {}
@@ -316,5 +314,17 @@ impl Store for MemoryStore {
         page: PageRequest,
     ) -> Result<Page<AuditRecord>, StoreError> {
         self.held().audit_page(scope, &filter, &page)
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    //! The store in memory keeps the contract.
+
+    use super::*;
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        crate::conformance::run(|| async { MemoryStore::open() as Arc<dyn Store> }).await;
     }
 }

@@ -104,12 +104,23 @@ pub(crate) struct CommittedRecord {
     /// Where the journal holds the run's record before this one. 0 in a store without a journal.
     #[serde(default)]
     pub(crate) previous: u64,
+    /// When, for changes that come without an event: the time of the run's last event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<Timestamp>,
     pub(crate) events: Vec<(Timestamp, Event)>,
     pub(crate) row: RunRow,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) updates: Vec<IncidentUpdate>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) measures: Vec<MeasureChange>,
+}
+
+impl CommittedRecord {
+    /// The time of its last event.
+    pub(crate) fn last_at(&self) -> Timestamp {
+        let last = self.events.last().map(|(at, _)| *at);
+        last.or(self.at).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
 }
 
 impl Ruling {
@@ -164,6 +175,7 @@ pub(crate) enum Owner<'a> {
 
 impl Record {
     /// How many audit entries it is.
+    #[cfg(feature = "embedded")]
     pub(crate) fn entries(&self) -> u64 {
         let many = match self {
             Self::Decided { rulings, .. } => 1 + rulings.iter().filter(|one| one.begun().is_some()).count(),

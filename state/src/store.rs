@@ -460,7 +460,7 @@ pub const NAME_BYTES_MAX: u64 = 256;
 /// A key of `once_per` or of deduplication is at most this many bytes.
 pub const KEY_BYTES_MAX: u64 = 16 * 1024;
 /// A run's note is cut to this many bytes when it is stored.
-pub const NOTE_BYTES_MAX: usize = 1_024;
+pub const NOTE_BYTES_MAX: usize = 320;
 /// A title is cut to this many bytes in lists; the incident keeps all of it.
 pub const LIST_TITLE_BYTES_MAX: usize = 512;
 

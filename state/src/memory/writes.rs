@@ -245,6 +245,7 @@ impl Held {
             run: commit.run,
             from: head,
             previous: 0,
+            at: commit.events.is_empty().then_some(kept.summary.updated_at),
             events: commit.events,
             row: commit.row,
             updates: self.new_updates(commit.updates),
@@ -256,14 +257,13 @@ impl Held {
             return Ok(head);
         };
         let mut seq = head;
-        let mut last = Timestamp::UNIX_EPOCH;
+        let last = record.last_at();
         if let Some(kept) = self.runs.get_mut(&record.run) {
             for (at, event) in record.events {
                 kept.events.push(Recorded { seq, at, event });
                 kept.summary.updated_at = at;
                 seq += 1;
             }
-            last = kept.summary.updated_at;
             kept.summary.events = seq;
             kept.summary.row = record.row;
         }

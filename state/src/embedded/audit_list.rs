@@ -1,0 +1,258 @@
+//! The audit list: the journal in its order, narrowed by scope and filter.
+//!
+//! Over everything, the journal is read from the nearest place the index keeps. Over entities,
+//! their lists of frames are merged. Over one run or incident, only its own frames are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+
+use super::Shared;
+use super::lists::prefixes;
+use crate::access::{Reach, Scope};
+use crate::audit::{self, Context};
+use crate::ids::{EntityId, IncidentId, RunId};
+use crate::index::heads::{Place, RunHead};
+use crate::index::{self, Merged, View as _, keys};
+use crate::journal::{Frame, Position};
+use crate::paging;
+use crate::record::{Owner, Record};
+use crate::store::{AuditFilter, AuditRecord, Page, PageRequest, StoreError};
+
+/// Collects one page.
+struct Collector<'a> {
+    shared: &'a Shared,
+    scope: &'a Scope,
+    filter: &'a AuditFilter,
+    from: u64,
+    limit: usize,
+    rows: Vec<AuditRecord>,
+    next: Option<String>,
+    runs: BTreeMap<RunId, (EntityId, Option<IncidentId>)>,
+}
+
+impl Shared {
+    pub(super) fn end(&self) -> Position {
+        Position::from_number(self.end.load(Ordering::Acquire))
+    }
+
+    pub(super) fn audit_page(
+        &self,
+        scope: &Scope,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditRecord>, StoreError> {
+        paging::may_audit(scope)?;
+        let mut collector = Collector {
+            shared: self,
+            scope,
+            filter,
+            from: paging::cursor(page)?.unwrap_or(0),
+            limit: paging::limit(page),
+            rows: Vec::new(),
+            next: None,
+            runs: BTreeMap::new(),
+        };
+        if let Some(run) = &filter.run {
+            let places = match self.run_head(run)? {
+                Some((entity, head)) if scope.covers(&entity) => self.run_places(&entity, run, &head)?,
+                _ => BTreeSet::new(),
+            };
+            collector.at(&places)?;
+        } else if let Some(incident) = &filter.incident {
+            let places = match self.incident_entity(incident)? {
+                Some(entity) if scope.covers(&entity) => self.incident_places(&entity, incident)?,
+                _ => BTreeSet::new(),
+            };
+            collector.at(&places)?;
+        } else if filter.entity.is_none() && matches!(scope.reach(), Reach::All) {
+            collector.everything()?;
+        } else {
+            collector.entities()?;
+        }
+        Ok(Page {
+            rows: collector.rows,
+            next: collector.next,
+        })
+    }
+
+    /// Every frame with an entry of this run.
+    fn run_places(
+        &self,
+        entity: &EntityId,
+        run: &RunId,
+        head: &RunHead,
+    ) -> Result<BTreeSet<Position>, StoreError> {
+        let mut places: BTreeSet<Position> = self
+            .own_records(run, head)?
+            .into_iter()
+            .map(|(place, _)| place.position())
+            .collect();
+        self.listed_places(&keys::run_history(entity, run), &mut places)?;
+        Ok(places)
+    }
+
+    /// Every frame that may have an entry of this incident.
+    fn incident_places(
+        &self,
+        entity: &EntityId,
+        incident: &IncidentId,
+    ) -> Result<BTreeSet<Position>, StoreError> {
+        let mut places = BTreeSet::new();
+        self.listed_places(&keys::incident_history(entity, incident), &mut places)?;
+        let mut runs = Vec::new();
+        self.index
+            .each(&keys::incident_runs(entity, incident), &[], &mut |_, value| {
+                runs.push(self.listed_run(value)?);
+                Ok(true)
+            })?;
+        for (entity, run) in runs {
+            let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
+            let head = head.ok_or_else(|| self.contradiction("a listed run is not there"))?;
+            if head.incident.as_ref() == Some(incident) {
+                places.extend(self.run_places(&entity, &run, &head)?);
+            }
+        }
+        Ok(places)
+    }
+
+    fn listed_places(&self, prefix: &[u8], places: &mut BTreeSet<Position>) -> Result<(), StoreError> {
+        self.index.each(prefix, &[], &mut |key, value| {
+            places.insert(Place::position(index::decode(key, value)?));
+            Ok(true)
+        })
+    }
+}
+
+impl Collector<'_> {
+    /// Frames at these places, in the journal's order.
+    fn at(&mut self, places: &BTreeSet<Position>) -> Result<(), StoreError> {
+        for place in places {
+            let frame = self.shared.reader.frame(*place)?;
+            if !self.frame(&frame)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The frames of some entities.
+    fn entities(&mut self) -> Result<(), StoreError> {
+        let lists = prefixes(self.scope, self.filter.entity.as_ref(), &[], keys::audit);
+        // A frame may begin before the cursor and hold entries after it.
+        let mut starts = self.from;
+        for prefix in &lists {
+            if let Some(first) = self.frame_before(prefix)? {
+                starts = starts.min(first);
+            }
+        }
+        let mut merged = Merged::new(&self.shared.index, lists, starts);
+        while let Some((_, _, value)) = merged.next()? {
+            let place: Place = index::decode(b"a list of frames", &value)?;
+            let frame = self.shared.reader.frame(place.position())?;
+            if !self.frame(&frame)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The frame of a list that the cursor points into, if it points into one.
+    fn frame_before(&self, prefix: &[u8]) -> Result<Option<u64>, StoreError> {
+        if self.from == 0 {
+            return Ok(None);
+        }
+        let Some(frame) = self.containing()? else {
+            return Ok(None);
+        };
+        let key = keys::key(&[prefix, &keys::ascending(frame.head.first)]);
+        let listed = self.shared.index.bytes(&key)?.is_some();
+        Ok(listed.then_some(frame.head.first))
+    }
+
+    /// The frame that holds the entry the cursor points to.
+    fn containing(&self) -> Result<Option<Frame>, StoreError> {
+        if self.from >= self.shared.entries.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let mut at = self.start()?;
+        loop {
+            let frame = self.shared.reader.frame_from(at)?;
+            if frame.head.first + u64::from(frame.head.entries) > self.from {
+                return Ok(Some(frame));
+            }
+            at = frame.next;
+        }
+    }
+
+    /// A place at or before the cursor.
+    fn start(&self) -> Result<Position, StoreError> {
+        let from = keys::place(self.from);
+        let entries = self.shared.index.entries(keys::PLACES, &from, 1)?;
+        match entries.first() {
+            Some((key, value)) => Ok(Place::position(index::decode(key, value)?)),
+            None => Ok(Position::start_of(1)),
+        }
+    }
+
+    /// The journal from the cursor on.
+    fn everything(&mut self) -> Result<(), StoreError> {
+        let end = self.shared.end();
+        let mut at = self.start()?;
+        while at < end {
+            let frame = self.shared.reader.frame_from(at)?;
+            if frame.at >= end || !self.frame(&frame)? {
+                break;
+            }
+            at = frame.next;
+        }
+        Ok(())
+    }
+
+    /// Adds the entries of a frame; `false` when the page is full.
+    fn frame(&mut self, frame: &Frame) -> Result<bool, StoreError> {
+        let after = frame.head.first + u64::from(frame.head.entries);
+        if after <= self.from {
+            return Ok(true);
+        }
+        let record = self.shared.whole(frame)?;
+        let context = self.context(&record)?;
+        for entry in audit::entries(&record, frame.head.first, &context)? {
+            let visible = match &entry.entity {
+                Some(entity) => self.scope.covers(entity),
+                None => matches!(self.scope.reach(), Reach::All),
+            };
+            if entry.index < self.from || !visible || !audit::fits(self.filter, &entry) {
+                continue;
+            }
+            if self.rows.len() >= self.limit {
+                self.next = Some(entry.index.to_string());
+                return Ok(false);
+            }
+            self.rows.push(entry);
+        }
+        Ok(true)
+    }
+
+    fn context(&mut self, record: &Record) -> Result<Context, StoreError> {
+        let (entity, incident) = match record.owner() {
+            Owner::Entity(entity, incident) => (Some(entity.clone()), incident.cloned()),
+            Owner::Reference(entity, reference) => (Some(entity.clone()), reference.parse().ok()),
+            Owner::Incident(id) => (self.shared.incident_entity(id)?, Some(id.clone())),
+            Owner::Run(run) => {
+                let known = match self.runs.get(run) {
+                    Some(known) => Some(known.clone()),
+                    None => self
+                        .shared
+                        .run_head(run)?
+                        .map(|(entity, head)| (entity, head.incident)),
+                };
+                let known =
+                    known.ok_or_else(|| self.shared.contradiction("a record is of an unknown run"))?;
+                self.runs.insert(run.clone(), known.clone());
+                (Some(known.0), known.1)
+            }
+            Owner::System => (None, None),
+        };
+        Ok(Context { entity, incident })
+    }
+}

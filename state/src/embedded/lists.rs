@@ -1,0 +1,238 @@
+//! Reading lists: pages over incidents and runs, measures, what recovery starts from.
+
+use jiff::Timestamp;
+
+use super::Shared;
+use crate::access::{Reach, Scope};
+use crate::fold;
+use crate::ids::{EntityId, IncidentId, RunId};
+use crate::index::heads::{IncidentHead, Listed, MeasureHead, Place, RunHead};
+use crate::index::{self, Merged, View as _, keys};
+use crate::paging;
+use crate::store::{
+    IncidentFilter, IncidentSummary, Measure, Page, PageRequest, RunFilter, RunRow, RunSummary, StoreError,
+    StoreFigures,
+};
+
+/// The lists to read: all of one, or one per entity.
+pub(super) fn prefixes(
+    scope: &Scope,
+    entity: Option<&EntityId>,
+    all: &[u8],
+    of: impl Fn(&EntityId) -> Vec<u8>,
+) -> Vec<Vec<u8>> {
+    match (entity, scope.reach()) {
+        (Some(entity), reach) if reach.covers(entity) => vec![of(entity)],
+        (Some(_), _) => Vec::new(),
+        (None, Reach::All) => vec![all.to_vec()],
+        (None, Reach::Entities(entities)) => entities.iter().map(of).collect(),
+    }
+}
+
+/// The sort number after a cursor, in a list newest first.
+fn after(cursor: Option<u64>) -> u64 {
+    cursor.map_or(0, |number| (!number).saturating_add(1))
+}
+
+impl Shared {
+    pub(super) fn incidents_page(
+        &self,
+        scope: &Scope,
+        filter: &IncidentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<IncidentSummary>, StoreError> {
+        paging::may_see(scope, "incidents")?;
+        let limit = paging::limit(page);
+        let from = after(paging::cursor(page)?);
+        let lists = prefixes(
+            scope,
+            filter.entity.as_ref(),
+            keys::ALL_INCIDENTS,
+            keys::incidents,
+        );
+        let mut merged = Merged::new(&self.index, lists, from);
+        let mut rows = Vec::new();
+        while rows.len() <= limit {
+            let Some((_, sort, value)) = merged.next()? else {
+                break;
+            };
+            let Listed(entity, id) = index::decode(b"a list of incidents", &value)?;
+            let id: IncidentId = id
+                .parse()
+                .map_err(|_| self.contradiction("a list names no incident"))?;
+            let head: Option<IncidentHead> = self.index.value(&keys::incident(&entity, &id))?;
+            let head = head.ok_or_else(|| self.contradiction("a listed incident is not there"))?;
+            let fits = filter.kind.is_none_or(|kind| kind == head.kind)
+                && filter.status.is_none_or(|status| status == head.status);
+            if fits {
+                let row = self.incident_row(&entity, &id, &head)?;
+                if paging::incident_fits(scope, filter, &row) {
+                    rows.push((!sort, row));
+                }
+            }
+        }
+        Ok(paging::newest_first(rows, limit))
+    }
+
+    pub(super) fn runs_page(
+        &self,
+        scope: &Scope,
+        filter: &RunFilter,
+        page: &PageRequest,
+    ) -> Result<Page<RunSummary>, StoreError> {
+        paging::may_see(scope, "runs")?;
+        let limit = paging::limit(page);
+        let from = after(paging::cursor(page)?);
+        let lists = match &filter.incident {
+            None => prefixes(scope, filter.entity.as_ref(), keys::ALL_RUNS, keys::runs),
+            Some(incident) => self
+                .incident_entity(incident)?
+                .filter(|entity| scope.covers(entity))
+                .map(|entity| keys::incident_runs(&entity, incident))
+                .into_iter()
+                .collect(),
+        };
+        let mut merged = Merged::new(&self.index, lists, from);
+        let mut rows = Vec::new();
+        while rows.len() <= limit {
+            let Some((_, sort, value)) = merged.next()? else {
+                break;
+            };
+            let (entity, run) = self.listed_run(&value)?;
+            let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
+            let head = head.ok_or_else(|| self.contradiction("a listed run is not there"))?;
+            let fits = filter.playbook.as_ref().is_none_or(|id| *id == head.playbook)
+                && (filter.status.is_empty() || filter.status.contains(&head.row.status));
+            if fits {
+                let row = self.run_row(&run, head)?;
+                if paging::run_fits(scope, filter, &row) {
+                    rows.push((!sort, row));
+                }
+            }
+        }
+        Ok(paging::newest_first(rows, limit))
+    }
+
+    pub(super) fn listed_run(&self, value: &[u8]) -> Result<(EntityId, RunId), StoreError> {
+        let Listed(entity, run) = index::decode(b"a list of runs", value)?;
+        let run = run
+            .parse()
+            .map_err(|_| self.contradiction("a list names no run"))?;
+        Ok((entity, run))
+    }
+
+    pub(super) fn find_run(&self, scope: &Scope, prefix: &str) -> Result<Vec<RunSummary>, StoreError> {
+        paging::may_see(scope, "runs")?;
+        let prefix = prefix.to_ascii_lowercase();
+        let mut found = Vec::new();
+        if prefix.is_empty() {
+            return Ok(found);
+        }
+        let all = keys::run_entities("");
+        self.index
+            .each(&keys::run_entities(&prefix), &[], &mut |key, value| {
+                let entity: EntityId = index::decode(key, value)?;
+                if scope.covers(&entity) {
+                    let run = key.get(all.len()..).and_then(|run| str::from_utf8(run).ok());
+                    let run: Option<RunId> = run.and_then(|run| run.parse().ok());
+                    let run = run.ok_or_else(|| self.contradiction("a key names no run"))?;
+                    let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
+                    let head = head.ok_or_else(|| self.contradiction("a run has no head"))?;
+                    found.push(self.run_row(&run, head)?);
+                }
+                Ok(found.len() < 2)
+            })?;
+        Ok(found)
+    }
+
+    pub(super) fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError> {
+        let mut found = Vec::new();
+        self.index.each(keys::OPEN_RUNS, &[], &mut |key, value| {
+            let entity: EntityId = index::decode(key, value)?;
+            let run = key.get(keys::OPEN_RUNS.len()..);
+            let run: Option<RunId> = run
+                .and_then(|run| str::from_utf8(run).ok())
+                .and_then(|run| run.parse().ok());
+            let run = run.ok_or_else(|| self.contradiction("a key names no run"))?;
+            let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
+            let head = head.ok_or_else(|| self.contradiction("an open run has no head"))?;
+            // A run that was closed since the list was read is not open any more.
+            if !head.row.status.is_over() {
+                found.push((run, head.row));
+            }
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
+    pub(super) fn undecided(&self) -> Result<Vec<IncidentId>, StoreError> {
+        let mut found = Vec::new();
+        self.index.each(keys::UNDECIDED, &[], &mut |key, value| {
+            found.push(index::decode(key, value)?);
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
+    pub(super) fn measures(&self, entity: &EntityId, at: Timestamp) -> Result<Vec<Measure>, StoreError> {
+        let prefix = keys::standing_measures(entity);
+        let from = keys::key(&[&prefix, &keys::time(at)]);
+        let mut found = Vec::new();
+        self.index.each(&prefix, &from, &mut |key, value| {
+            let place: Place = index::decode(key, value)?;
+            let measure = self.measure_at(place)?;
+            if measure.entity == *entity && fold::in_force(&measure, at) {
+                found.push(measure);
+            }
+            Ok(true)
+        })?;
+        found.sort_by(|a, b| (&a.target, &a.key).cmp(&(&b.target, &b.key)));
+        Ok(found)
+    }
+
+    pub(super) fn measures_due(&self, at: Timestamp, limit: usize) -> Result<Vec<Measure>, StoreError> {
+        let mut found = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.index.each(keys::DUE, &[], &mut |key, value| {
+            let measure = self.measure_at(index::decode(key, value)?)?;
+            if measure.until > at {
+                return Ok(false);
+            }
+            let head: Option<MeasureHead> =
+                self.index.value(&keys::measure(&measure.entity, &measure.key))?;
+            if head.is_some_and(|head| !head.lifted) {
+                found.push(measure);
+            }
+            Ok(found.len() < limit)
+        })?;
+        Ok(found)
+    }
+
+    pub(super) fn blocks_since(&self, entity: &EntityId, since: Timestamp) -> Result<(u64, u64), StoreError> {
+        let count = |prefix: &[u8]| {
+            let from = keys::key(&[prefix, &keys::time(since)]);
+            self.index.count(prefix, &from)
+        };
+        Ok((count(&keys::blocks(entity))?, count(keys::ALL_BLOCKS)?))
+    }
+
+    pub(super) fn figures(&self) -> Result<StoreFigures, StoreError> {
+        let mut incidents = 0_u64;
+        // References are gapless, so the last number of each series counts its incidents.
+        self.index.each(keys::COUNTERS, &[], &mut |key, value| {
+            incidents = incidents.saturating_add(index::decode(key, value)?);
+            Ok(true)
+        })?;
+        Ok(StoreFigures {
+            records: self.entries.load(std::sync::atomic::Ordering::Acquire),
+            journal_bytes: self.reader.bytes(self.end())?,
+            index_bytes: index::folder_bytes(&self.folder.join("index")).max(self.index.size()),
+            file_bytes: index::folder_bytes(self.files.folder()),
+            incidents,
+            open_runs: self.index.count(keys::OPEN_RUNS, &[])?,
+            rebuilt: self.rebuilt.clone(),
+        })
+    }
+}
