@@ -36,3 +36,8 @@ pub use names::names;
 pub use run::{Corrupt, Run, StepReport, StepStatus};
 pub use start::{Match, StartRefusal, StartRequest, matches, start};
 pub use surroundings::{BlockCounts, Surroundings};
+
+#[cfg(test)]
+mod scenery;
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ mod place;
 mod report;
 mod step;
 
+#[cfg(test)]
+pub(crate) use fold::PROBES_MAX;
 pub(crate) use place::{Doubt, Due, Failure, Place};
 pub use report::StepReport;
 pub use step::StepStatus;

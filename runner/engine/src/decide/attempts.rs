@@ -76,12 +76,15 @@ impl Draft<'_> {
             }
             Some(Place::Doubtful(Doubt {
                 last,
+                since,
                 probes,
                 due: Due::Unscheduled,
                 ..
             })) => {
                 let attempt = last.attempt;
+                let settled = self.settle_time(last).map(|span| backoff::later(*since, span));
                 let at = backoff::next(PROBE_BACKOFF, &run_id, &path, *probes, None, now);
+                let at = settled.map_or(at, |settled| at.max(settled));
                 self.record(Event::RetryScheduled { path, attempt, at })
             }
             Some(Place::Again { last, doubtful }) => {

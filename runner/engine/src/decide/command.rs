@@ -2,8 +2,9 @@
 //!
 //! Owns the refusal of late and repeated news.
 
+use playbooks::duration::Span;
 use playbooks::plan::Plan;
-use state::event::{Event, ProbeAnswer};
+use state::event::{Event, Intended, ProbeAnswer};
 use state::ids::Path;
 
 use super::draft::Draft;
@@ -84,24 +85,26 @@ impl Draft<'_> {
         if answer != ProbeAnswer::NotDone {
             return answer;
         }
-        let settle = last
-            .connections
-            .iter()
-            .filter_map(|name| self.around.operator.connections.get(name))
-            .flat_map(|connection| {
-                let providers = self.around.catalog.providers(&last.action);
-                providers
-                    .into_iter()
-                    .filter(|spec| spec.provider == connection.provider)
-            })
-            .map(|spec| spec.settle)
-            .max();
+        let settle = self.settle_time(last);
         match settle {
             Some(settle) if self.around.now < later(*since, settle) => ProbeAnswer::CannotTell {
                 detail: format!("it is not there, which means nothing for the first {settle}"),
             },
             _ => ProbeAnswer::NotDone,
         }
+    }
+
+    /// How long after an attempt "not there" still means nothing.
+    pub(super) fn settle_time(&self, last: &Intended) -> Option<Span> {
+        let provider = |name| {
+            let connection = self.around.operator.connections.get(name)?;
+            let providers = self.around.catalog.providers(&last.action);
+            let spec = providers
+                .into_iter()
+                .find(|spec| spec.provider == connection.provider)?;
+            Some(spec.settle)
+        };
+        last.connections.iter().filter_map(provider).max()
     }
 }
 

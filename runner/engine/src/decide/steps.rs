@@ -81,6 +81,10 @@ impl Draft<'_> {
         if step.section != self.run.current_section(self.plan) {
             return Ok(());
         }
+        if step.section != Section::Steps && !self.run.open_lets.is_empty() {
+            // The steps are over, so every let settles first; later sections read the end of it.
+            return Ok(());
+        }
         if !untouched {
             return self.take_up_items(index, step);
         }

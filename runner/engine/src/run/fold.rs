@@ -24,7 +24,7 @@ mod attempts;
 mod places;
 
 /// Probes that may fail to tell before the outcome is called unknown.
-pub(super) const PROBES_MAX: u32 = 4;
+pub(crate) const PROBES_MAX: u32 = 4;
 
 type Folded = Result<(), String>;
 

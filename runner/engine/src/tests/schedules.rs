@@ -1,0 +1,293 @@
+//! Random playbooks under random answers, orders and crashes.
+//!
+//! Owns the generator and the oracles. What must hold after every commit is checked by the
+//! rehearsal itself; what must hold at the end is checked here.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use playbooks::action_spec::ErrorKind;
+use proptest::prelude::*;
+use state::event::{Event, RunStatus};
+
+use super::*;
+use crate::rehearsal::{End, Reply, TURNS_MAX};
+
+/// One step of a generated playbook.
+#[derive(Debug, Clone)]
+struct Sketch {
+    uses: usize,
+    /// Steps before it that it reads, as bits.
+    reads: u8,
+    /// Steps before it that it only waits for.
+    after: u8,
+    condition: usize,
+    continues: bool,
+    each: bool,
+    attempts: u32,
+}
+
+/// What a generated run meets.
+#[derive(Debug, Clone)]
+struct Weather {
+    /// Replies by call of each step.
+    replies: Vec<Vec<Reply>>,
+    /// Which piece of work is done next, turn after turn.
+    order: Vec<usize>,
+    /// After which turns the host dies, and whether it had done its work.
+    crashes: Vec<(usize, bool)>,
+}
+
+const USES: [(&str, &str, &str); 5] = [
+    ("siem.search", "query", "count"),
+    ("ticket.open", "title", "id"),
+    ("notify.team", "text", "id"),
+    ("edr.isolate_host", "id", "state"),
+    ("extract.text", "text", "note"),
+];
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    (
+        0..USES.len(),
+        any::<u8>(),
+        any::<u8>(),
+        0..4_usize,
+        any::<bool>(),
+        prop::bool::weighted(0.3),
+        1..4_u32,
+    )
+        .prop_map(
+            |(uses, reads, after, condition, continues, each, attempts)| Sketch {
+                uses,
+                reads: reads & after,
+                after: after & !reads,
+                condition,
+                continues,
+                each,
+                attempts,
+            },
+        )
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    let done = || Reply::Done(serde_json::json!({}));
+    let fails = |kind, not_sent| Reply::Fails { kind, not_sent };
+    prop_oneof![
+        6 => Just(done()),
+        2 => Just(fails(ErrorKind::Throttled, true)),
+        1 => Just(fails(ErrorKind::Rejected, true)),
+        1 => Just(fails(ErrorKind::Timeout, false)),
+        1 => Just(Reply::DoneAnswerLost),
+    ]
+}
+
+fn weather(steps: usize) -> impl Strategy<Value = Weather> {
+    (
+        prop::collection::vec(prop::collection::vec(reply(), 1..4), steps),
+        prop::collection::vec(0..8_usize, 0..40),
+        prop::collection::vec((0..40_usize, any::<bool>()), 0..4),
+    )
+        .prop_map(|(replies, order, crashes)| Weather {
+            replies,
+            order,
+            crashes,
+        })
+}
+
+/// What a text of step `at` may say about an earlier step.
+fn read_of(sketches: &[Sketch], earlier: usize) -> String {
+    let (_, _, output) = USES[sketches[earlier].uses];
+    if sketches[earlier].each {
+        format!("{{{{len steps.s{earlier}.items}}}}")
+    } else if output == "note" {
+        format!("{{{{default steps.s{earlier}.note '-'}}}}")
+    } else {
+        format!("{{{{steps.s{earlier}.{output}}}}}")
+    }
+}
+
+fn yaml(sketches: &[Sketch]) -> String {
+    let mut text = String::from(
+        "
+trigger: {incident: [phishing]}
+limits: {pap: green, time: 2h}
+may: [notify, contain]
+steps:
+",
+    );
+    for (at, sketch) in sketches.iter().enumerate() {
+        let (action, input, _) = USES[sketch.uses];
+        let among = |bits: u8| (0..at).filter(move |earlier| bits >> (earlier % 8) & 1 == 1);
+        let notify = action == "notify.team";
+        let mut said = format!("s{at}");
+        if !notify {
+            for earlier in among(sketch.reads) {
+                let _ = write!(said, " {}", read_of(sketches, earlier));
+            }
+        }
+        let after: Vec<_> = among(if notify {
+            sketch.reads | sketch.after
+        } else {
+            sketch.after
+        })
+        .map(|earlier| format!("s{earlier}"))
+        .collect();
+        let _ = write!(text, "  s{at}:\n    name: S{at}\n    uses: {action}\n");
+        if !after.is_empty() {
+            let _ = writeln!(text, "    after: [{}]", after.join(", "));
+        }
+        match (sketch.condition, at) {
+            (0, _) => text.push_str("    if: incident.severity == severity.low\n"),
+            (1, 1..) if !notify => {
+                let _ = writeln!(text, "    if: steps.s{}.status == 'succeeded'", at - 1);
+            }
+            _ => {}
+        }
+        if sketch.each {
+            text.push_str("    for_each: thing in incident.observables\n    max_parallel: 2\n");
+            said.push_str(" {{thing.value}}");
+        }
+        if action != "notify.team" {
+            let _ = writeln!(
+                text,
+                "    retry: {{attempts: {}, backoff: 1s..1m, errors: [throttled, timeout]}}",
+                sketch.attempts
+            );
+        }
+        if sketch.continues {
+            text.push_str("    on_failure: continue\n");
+        }
+        let _ = writeln!(text, "    with: {{{input}: \"{said}\"}}");
+    }
+    text.push_str(
+        "
+on_failure:
+  page:
+    name: Page
+    uses: ticket.open
+    with: {title: \"{{default run.error ''}}\"}
+finally:
+  record:
+    name: Record
+    uses: ticket.open
+    with: {title: \"{{run.summary}}\"}
+",
+    );
+    text
+}
+
+fn scene_of(sketches: &[Sketch]) -> Scene {
+    let mut scene = Scene::new(&yaml(sketches));
+    for n in 0..3 {
+        scene.incident.observables.push(playbooks::incident::Observable {
+            kind: playbooks::incident::ObservableType::Domain,
+            value: format!("d{n}.example"),
+            tlp: None,
+            role: None,
+        });
+    }
+    scene
+}
+
+fn play<'s>(scene: &'s Scene, weather: &Weather) -> (Played<'s>, End) {
+    let mut world = scene.world();
+    for (at, replies) in weather.replies.iter().enumerate() {
+        world = world.script(&format!("s{at}"), replies.clone());
+    }
+    let mut run = scene.begin(world);
+    for turn in 0..TURNS_MAX {
+        for (at, after_work) in &weather.crashes {
+            if *at == turn && !run.run().status().is_over() {
+                run.crash(*after_work).expect("it recovers");
+            }
+        }
+        let pick = weather.order.get(turn).copied().unwrap_or(0);
+        if let Some(end) = run.turn(|number| pick % number.max(1)).expect("it holds") {
+            return (run, end);
+        }
+    }
+    panic!("it does not end");
+}
+
+fn generated() -> impl Strategy<Value = (Vec<Sketch>, Weather)> {
+    prop::collection::vec(sketch(), 1..7).prop_flat_map(|sketches| {
+        let steps = sketches.len();
+        (Just(sketches), weather(steps))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_run_ends_and_nothing_is_done_twice_that_must_not_be((sketches, weather) in generated()) {
+        let scene = scene_of(&sketches);
+        let (run, end) = play(&scene, &weather);
+        prop_assert!(matches!(end, End::Over(_)), "a run that waits for a person ends with its time");
+        for report in run.run().steps(&scene.plan) {
+            let settled = !matches!(
+                report.status,
+                StepStatus::Pending | StepStatus::Waiting | StepStatus::Running
+            );
+            let untouched = report.id == "page" && report.status == StepStatus::Pending;
+            prop_assert!(settled || untouched, "{report:?}");
+        }
+        let once: BTreeSet<_> = ["notify.team", "edr.isolate_host"].into();
+        for (action, times) in run.world.ledger.applied.values() {
+            prop_assert!(!once.contains(action.as_str()) || *times == 1, "{action} happened {times} times");
+        }
+        let keys: BTreeSet<_> = run.events().iter().filter_map(|recorded| match &recorded.event {
+            Event::Intended(intended) => Some(&intended.key),
+            _ => None,
+        }).collect();
+        prop_assert!(run.world.ledger.applied.keys().all(|key| keys.contains(key)), "an effect without intent");
+    }
+
+    #[test]
+    fn the_same_history_follows_from_the_same_answers((sketches, weather) in generated()) {
+        let scene = scene_of(&sketches);
+        let (one, _) = play(&scene, &weather);
+        let (other, _) = play(&scene, &weather);
+        prop_assert_eq!(one.events(), other.events());
+    }
+
+    #[test]
+    fn every_prefix_reads_and_decides_alike((sketches, weather) in generated()) {
+        let scene = scene_of(&sketches);
+        let (run, _) = play(&scene, &weather);
+        let now = run.now();
+        for end in 1..=run.events().len() {
+            let prefix = &run.events()[..end];
+            let folded = crate::Run::fold(&scene.plan, prefix).expect("a prefix");
+            let decide = || crate::decide(&scene.plan, &folded, crate::Command::Recover, &scene.stage().at(now));
+            let next = decide().expect("it recovers");
+            prop_assert_eq!(&next, &decide().expect("it recovers"));
+            let mut whole = folded.clone();
+            for event in next {
+                let recorded = Recorded { seq: whole.next_seq(), at: now, event };
+                whole.apply(&scene.plan, &recorded).expect("it fits");
+            }
+            let again = crate::decide(&scene.plan, &whole, crate::Command::Advance, &scene.stage().at(now));
+            prop_assert_eq!(again.expect("decided"), vec![]);
+        }
+    }
+
+    #[test]
+    fn the_order_of_independent_answers_does_not_change_the_end(
+        (sketches, weather) in generated(),
+        order in prop::collection::vec(0..8_usize, 0..40),
+    ) {
+        // Where a failure stops the run, what had begun by then depends on the order.
+        let sketches: Vec<_> = sketches.into_iter().map(|s| Sketch { continues: true, ..s }).collect();
+        let weather = Weather { crashes: Vec::new(), ..weather };
+        let scene = scene_of(&sketches);
+        let (one, _) = play(&scene, &weather);
+        // Replies by call: with several items in work, which item gets which depends on the order.
+        prop_assume!(sketches.iter().all(|s| !s.each));
+        prop_assume!(one.run().status() == RunStatus::Succeeded || one.run().status().is_over());
+        let (other, _) = play(&scene, &Weather { order, ..weather });
+        prop_assert_eq!(one.run().status(), other.run().status());
+        let statuses = |run: &Played<'_>| run.run().steps(&scene.plan).into_iter().map(|r| r.status).collect::<Vec<_>>();
+        prop_assert_eq!(statuses(&one), statuses(&other));
+    }
+}
