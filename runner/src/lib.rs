@@ -3,3 +3,4 @@ pub mod config;
 pub(crate) mod entities;
 pub mod intake;
 pub mod json_strict;
+pub mod range;
