@@ -154,3 +154,5 @@ fn passes(work: &mut Work<'_>) -> Option<Plan> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use self::tests::catalogue as test_catalogue;

@@ -13,6 +13,7 @@
 
 pub mod action_spec;
 pub mod arguments;
+pub mod codes;
 pub mod compile;
 pub mod diagnostic;
 pub mod document;
@@ -24,6 +25,7 @@ pub mod names;
 pub mod operator;
 pub mod plan;
 pub mod revision;
+pub mod schema;
 pub mod snippet;
 mod suggestion;
 pub mod template;

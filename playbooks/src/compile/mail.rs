@@ -180,7 +180,7 @@ impl MailFile {
         }
         let Some((head, body)) = split(text) else {
             return Err(vec![
-                Diagnostic::error("PB601", source, 0..0, "this template has no front matter").help(
+                Diagnostic::error("PB608", source, 0..0, "this template has no front matter").help(
                     "start it with a line `---`, then `params:`, `subject:`, `tlp:`, then a line `---`",
                 ),
             ]);
@@ -260,7 +260,7 @@ type Parts = (IndexMap<String, Type>, Node, Option<Tlp>);
 
 impl FrontMatter<'_> {
     fn error(&mut self, place: &std::ops::Range<usize>, message: String, help: &str) {
-        let finding = Diagnostic::error("PB601", self.source, place.clone(), message);
+        let finding = Diagnostic::error("PB608", self.source, place.clone(), message);
         self.findings.push(finding.help(help));
     }
 

@@ -1,0 +1,54 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::compile::test_catalogue;
+use crate::diagnostic::Source;
+
+fn validator() -> jsonschema::Validator {
+    jsonschema::draft202012::new(&playbook(&test_catalogue::table())).expect("the schema is a schema")
+}
+
+fn accepts(validator: &jsonschema::Validator, text: &str) -> bool {
+    let node = crate::yaml::read(&Source::new("t.yaml", text)).unwrap();
+    validator.is_valid(&node.to_json())
+}
+
+#[test]
+fn the_examples_fit_the_schema() {
+    let validator = validator();
+    for name in ["phishing-report", "ids-triage"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/playbooks/{name}/{name}.yaml"));
+        let text = fs::read_to_string(path).unwrap();
+        let node = crate::yaml::read(&Source::new(name, text.as_str()))
+            .unwrap()
+            .to_json();
+        let errors: Vec<String> = validator
+            .iter_errors(&node)
+            .map(|error| format!("{} at {}", error, error.instance_path()))
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn wrong_keys_and_parameters_do_not_fit() {
+    let validator = validator();
+    let head = "id: t\nname: T\nversion: 1\ndescription: d\nowner: o\n";
+    let step = |step: &str| accepts(&validator, &format!("{head}steps:\n  a: {step}\n"));
+    assert!(step("{uses: enrich.ip, with: {ip: 192.0.2.1}}"));
+    assert!(step("{uses: enrich.ip, with: {ip: \"${{ x }}\"}}"));
+    assert!(!step("{uses: enrich.ip, with: {ips: 192.0.2.1}}"));
+    assert!(!step("{uses: enrich.ip}"));
+    assert!(!step("{uses: enrich.hsh, with: {hash: x}}"));
+    assert!(!step(
+        "{uses: enrich.ip, with: {ip: 192.0.2.1}, undo: {after: 1d}}"
+    ));
+    assert!(!step("{uses: block.ip, with: {reason: x}}"));
+    assert!(step(
+        "{uses: block.ip, with: {ip: 192.0.2.1, reason: x, for: 24h}}"
+    ));
+    assert!(!step(
+        "{uses: block.ip, with: {ip: 192.0.2.1, reason: x, for: soon}}"
+    ));
+}
