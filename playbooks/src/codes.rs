@@ -3,8 +3,8 @@
 //! Owns the table behind `sortie explain`. The pages lie in `docs/codes` and are part of the
 //! program, so the explanation is there when the network is not.
 
-use crate::diagnostic::Level::{Error, Warning};
 use crate::diagnostic::Level;
+use crate::diagnostic::Level::{Error, Warning};
 
 /// One code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,12 @@ macro_rules! page {
             code: $code,
             level: $level,
             summary: $summary,
-            page: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/codes/", $code, ".md")),
+            page: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../docs/codes/",
+                $code,
+                ".md"
+            )),
         }
     };
 }
@@ -33,7 +38,11 @@ macro_rules! page {
 /// Every code, in order.
 pub const CODES: &[Code] = &[
     page!("PB101", Error, "the file is not YAML"),
-    page!("PB102", Error, "anchors, aliases, merge keys, tags and second documents are not read"),
+    page!(
+        "PB102",
+        Error,
+        "anchors, aliases, merge keys, tags and second documents are not read"
+    ),
     page!("PB103", Error, "`{{ }}` in a key that is an expression"),
     page!("PB104", Error, "`{{` at the start of a value without quotes"),
     page!("PB105", Error, "an expression that needs quotes"),
@@ -63,11 +72,19 @@ pub const CODES: &[Code] = &[
     page!("PB210", Error, "a value of another type"),
     page!("PB211", Error, "a condition that is not true or false"),
     page!("PB212", Error, "a comparison that can never be true"),
-    page!("PB213", Error, "a field that may be absent is read without a guard"),
+    page!(
+        "PB213",
+        Error,
+        "a field that may be absent is read without a guard"
+    ),
     page!("PB214", Error, "operands that do not fit together"),
     page!("PB215", Error, "an unknown function or wrong arguments"),
     page!("PB216", Error, "a pattern that is not a literal, or not valid"),
-    page!("PB217", Warning, "a condition that is always true or always false"),
+    page!(
+        "PB217",
+        Warning,
+        "a condition that is always true or always false"
+    ),
     page!("PB218", Error, "`for_each` over something that is not a list"),
     page!("PB219", Error, "an output of a `for_each` step without `items`"),
     page!("PB220", Error, "a list or record in a text"),
@@ -83,8 +100,16 @@ pub const CODES: &[Code] = &[
     page!("PB306", Warning, "a look-up that TLP or PAP would refuse"),
     page!("PB310", Error, "a clean verdict that may rest on failed look-ups"),
     page!("PB320", Error, "a notification that can be lost"),
-    page!("PB321", Error, "a step of `on_failure` or `finally` that absence could skip"),
-    page!("PB331", Warning, "a block that would last longer than the operator allows"),
+    page!(
+        "PB321",
+        Error,
+        "a step of `on_failure` or `finally` that absence could skip"
+    ),
+    page!(
+        "PB331",
+        Warning,
+        "a block that would last longer than the operator allows"
+    ),
     page!("PB333", Error, "a retry of an effect that cannot be repeated"),
     page!("PB340", Warning, "a trigger with effects and without `once_per`"),
     page!("PB401", Error, "a key made from data"),
@@ -92,17 +117,27 @@ pub const CODES: &[Code] = &[
     page!("PB403", Error, "a recipient taken from incident data"),
     page!("PB601", Error, "an entity file that cannot be used"),
     page!("PB602", Error, "a mail template that is missing"),
-    page!("PB603", Error, "languages of a template differ in their parameters"),
+    page!(
+        "PB603",
+        Error,
+        "languages of a template differ in their parameters"
+    ),
     page!("PB604", Error, "a subject that is too long"),
     page!("PB605", Error, "never-block values or networks that clash"),
     page!("PB606", Warning, "a contact nobody has verified for a year"),
-    page!("PB607", Error, "a setting or contact that an entity does not have"),
+    page!(
+        "PB607",
+        Error,
+        "a setting or contact that an entity does not have"
+    ),
     page!("PB608", Error, "a mail template without usable front matter"),
 ];
 
 /// The code of this name; upper and lower case are the same.
 pub fn find(name: &str) -> Option<&'static Code> {
-    CODES.iter().find(|code| code.code.eq_ignore_ascii_case(name.trim()))
+    CODES
+        .iter()
+        .find(|code| code.code.eq_ignore_ascii_case(name.trim()))
 }
 
 #[cfg(test)]

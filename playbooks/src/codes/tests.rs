@@ -12,7 +12,10 @@ fn codes_in(folder: &Path, found: &mut BTreeSet<String>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             codes_in(&path, found);
-        } else if !path.ends_with("codes.rs") && !path.ends_with("tests.rs") && !path.ends_with("codes/tests.rs") {
+        } else if !path.ends_with("codes.rs")
+            && !path.ends_with("tests.rs")
+            && !path.ends_with("codes/tests.rs")
+        {
             let text = fs::read_to_string(&path).unwrap();
             let mut rest = text.as_str();
             while let Some(at) = rest.find("\"PB") {
@@ -35,7 +38,16 @@ fn every_code_used_has_a_page_and_every_page_a_use() {
     let listed: BTreeSet<String> = CODES.iter().map(|code| code.code.to_owned()).collect();
     let files: BTreeSet<String> = fs::read_dir(root.join("../docs/codes"))
         .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
     assert_eq!(files, listed, "pages and table");
     let unknown: Vec<&String> = used.difference(&listed).collect();
@@ -50,7 +62,12 @@ fn every_code_used_has_a_page_and_every_page_a_use() {
 #[test]
 fn pages_say_what_why_and_how() {
     for code in CODES {
-        assert!(code.page.starts_with(&format!("# {}: {}\n", code.code, code.summary)), "{}", code.code);
+        assert!(
+            code.page
+                .starts_with(&format!("# {}: {}\n", code.code, code.summary)),
+            "{}",
+            code.code
+        );
         assert!(code.page.contains("**Why it matters.**") && code.page.contains("**Repair.**"));
     }
     assert_eq!(find("pb204").map(|code| code.code), Some("PB204"));
