@@ -120,14 +120,18 @@ fn refused(diagnostics: Vec<Diagnostic>) -> Compilation {
 /// Runs the passes. `None` when something is so wrong that there is no plan to build.
 fn passes(work: &mut Work<'_>) -> Option<Plan> {
     let inputs = inputs::read(work);
-    let trigger = scope::trigger(work);
+    let trigger = scope::trigger(work)?;
     order::typed(work, &inputs)?;
     let (steps, templates) = steps::compile(work);
     let outputs = scope::outputs(work);
     let (graph, lets) = order::graph(work)?;
     effects::check(work, &steps);
     absence::check(work);
-    unused::check(work, &graph);
+    let failed = work.findings.iter().any(|finding| finding.level == Level::Error);
+    if !failed {
+        // Next to an error, something may look unused only because its reader did not compile.
+        unused::check(work, &graph);
+    }
     let document = work.document;
     let mut steps = steps;
     order::waits(&graph, work, &mut steps);
@@ -140,7 +144,7 @@ fn passes(work: &mut Work<'_>) -> Option<Plan> {
         tags: document.tags.clone(),
         revision: String::new(),
         source: work.source.text.clone(),
-        trigger: trigger?,
+        trigger,
         limits: work.limits,
         may: document.may.iter().map(|class| class.value).collect(),
         inputs,

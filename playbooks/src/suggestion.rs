@@ -4,6 +4,8 @@
 const SUGGESTIONS_MAX: usize = 5;
 /// How alike two words must be, 0 to 1.
 const LIKENESS_MIN: f64 = 0.6;
+/// How much less alike than the best one a further suggestion may be.
+const ALIKE_SPREAD: f64 = 0.15;
 
 /// The known words most like the given one, nearest first, at most five; empty when none is like
 /// it.
@@ -16,6 +18,8 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .collect();
     scored.sort_by(|(a, left), (b, right)| b.total_cmp(a).then(left.cmp(right)));
     scored.dedup_by_key(|(_, candidate)| *candidate);
+    let best = scored.first().map_or(0.0, |(score, _)| *score);
+    scored.retain(|(score, _)| best - score <= ALIKE_SPREAD);
     scored
         .into_iter()
         .take(SUGGESTIONS_MAX)
@@ -30,7 +34,7 @@ fn likeness(word: &str, candidate: &str) -> f64 {
     if contained { edits.max(LIKENESS_MIN) } else { edits }
 }
 
-/// `did you mean \`x\`?`, when there is one.
+/// The question "did you mean x?" with up to three words, when one is near.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let found = nearest(word, known);
     let words: Vec<String> = found

@@ -122,11 +122,12 @@ fn in_quotes(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             hidden if hidden.is_control() || crate::yaml::is_hidden(hidden) => {
                 let code = u32::from(hidden);
-                out.push_str(&if code > 0xffff {
+                let escape = if code > 0xffff {
                     format!("\\U{code:08X}")
                 } else {
                     format!("\\u{code:04X}")
-                });
+                };
+                out.push_str(&escape);
             }
             visible => out.push(visible),
         }

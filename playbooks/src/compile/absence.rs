@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::Place;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::document::Step;
 use crate::marking::EffectClass;
 use crate::names::Read;
@@ -32,10 +32,18 @@ struct Cause {
     words: String,
 }
 
+impl Cause {
+    /// Whether a reader with these conditions runs only when the value is there.
+    fn is_covered(&self, own: &[String]) -> bool {
+        !self.conditions.is_empty() && self.conditions.iter().all(|condition| own.contains(condition))
+    }
+}
+
 /// PB320, PB321.
 fn lost(work: &mut Work<'_>) {
     let document = work.document;
     let causes = causes(work);
+    let late_causes = late_causes(work);
     let mut findings = Vec::new();
     for step in &document.steps {
         let notifies = work
@@ -50,32 +58,38 @@ fn lost(work: &mut Work<'_>) {
         let mut told: BTreeSet<Node> = BTreeSet::new();
         for reading in work.readings_of(&node) {
             for read in &reading.reads {
-                let Some((target, cause)) = dangerous(work, read, step, &causes, &own) else {
+                let Some(target) = unguarded(work, read) else {
                     continue;
                 };
-                if !told.insert(target) {
+                let known = if late { late_causes.get(&target) } else { None };
+                let Some(cause) = known.or_else(|| causes.get(&target)) else {
+                    continue;
+                };
+                if cause.is_covered(&own) || !told.insert(target) {
                     continue;
                 }
-                let path: Vec<&str> = read.path.iter().map(String::as_str).collect();
-                let place = reading.place_of(work.source, &path);
-                let (code, message) = if late {
-                    (
-                        "PB321",
-                        format!("`{}` must run, and this can be missing", step.id.value),
-                    )
-                } else {
-                    ("PB320", "this notification can be lost".to_owned())
-                };
-                findings.push(
-                    work.error(code, &place, message)
-                        .label(format!("then `{}` is skipped too", step.id.value))
-                        .evidence(work.source, cause.place.clone(), cause.words.clone())
-                        .help(remedy(reading, read)),
-                );
+                findings.push(lost_finding(work, step, reading, read, cause));
             }
         }
     }
     work.findings.extend(findings);
+}
+
+fn lost_finding(work: &Work<'_>, step: &Step, reading: &Reading, read: &Read, cause: &Cause) -> Diagnostic {
+    let path: Vec<&str> = read.path.iter().map(String::as_str).collect();
+    let place = reading.place_of(work.source, &path);
+    let (code, message) = if step.section == Section::Steps {
+        ("PB320", "this notification can be lost".to_owned())
+    } else {
+        (
+            "PB321",
+            format!("`{}` must run, and this can be missing", step.id.value),
+        )
+    };
+    work.error(code, &place, message)
+        .label(format!("then `{}` is skipped too", step.id.value))
+        .evidence(work.source, cause.place.clone(), cause.words.clone())
+        .help(remedy(reading, read))
 }
 
 fn remedy(reading: &Reading, read: &Read) -> String {
@@ -88,25 +102,12 @@ fn remedy(reading: &Reading, read: &Read) -> String {
     }
 }
 
-/// The node whose absence would skip a step, unless the step's own condition rules that out.
-fn dangerous<'c>(
-    work: &Work<'_>,
-    read: &Read,
-    step: &Step,
-    causes: &'c BTreeMap<Node, Cause>,
-    own: &[String],
-) -> Option<(Node, &'c Cause)> {
+/// The step or let whose absence an unguarded read would pass on.
+fn unguarded(work: &Work<'_>, read: &Read) -> Option<Node> {
     if read.guarded || order::settles_anyway(work, read) {
         return None;
     }
-    let target = node_of(work, read)?;
-    // When a later section runs, the run may have failed anywhere: every earlier step may be
-    // without a value.
-    let cause = causes.get(&target)?;
-    let covered = step.section == Section::Steps
-        && !cause.conditions.is_empty()
-        && cause.conditions.iter().all(|condition| own.contains(condition));
-    (!covered).then_some((target, cause))
+    node_of(work, read)
 }
 
 fn node_of(work: &Work<'_>, read: &Read) -> Option<Node> {
@@ -117,31 +118,56 @@ fn node_of(work: &Work<'_>, read: &Read) -> Option<Node> {
     }
 }
 
-/// Every step and let that may end without a value, with the reason nearest to it.
+/// Every step and let that may end without a value while the run goes on, with the reason nearest
+/// to it.
 fn causes(work: &Work<'_>) -> BTreeMap<Node, Cause> {
     let document = work.document;
-    let late_reader = document.steps.iter().any(|step| step.section != Section::Steps);
-    let mut causes: BTreeMap<Node, Cause> = BTreeMap::new();
-    for step in &document.steps {
-        if let Some(cause) = own_cause(work, step) {
-            causes.insert(Node::Step(step.id.value.clone()), cause);
-        }
-    }
-    // Absence travels along unguarded reads until nothing changes.
-    let nodes: Vec<Node> = document
+    let own = document
         .steps
         .iter()
-        .map(|step| Node::Step(step.id.value.clone()))
-        .chain(
-            document
-                .lets
-                .iter()
-                .map(|named| Node::Let(named.name.value.clone())),
-        )
+        .filter_map(|step| Some((Node::Step(step.id.value.clone()), own_cause(work, step)?)))
         .collect();
+    let steps = document
+        .steps
+        .iter()
+        .map(|step| Node::Step(step.id.value.clone()));
+    let lets = document
+        .lets
+        .iter()
+        .map(|named| Node::Let(named.name.value.clone()));
+    travel(work, own, &steps.chain(lets).collect::<Vec<_>>())
+}
+
+/// What may have no value when a later section runs: every step of `steps`, since the run may
+/// have failed before it, and the lets made from them.
+fn late_causes(work: &Work<'_>) -> BTreeMap<Node, Cause> {
+    let document = work.document;
+    let own = document
+        .steps
+        .iter()
+        .filter(|step| step.section == Section::Steps)
+        .map(|step| {
+            let cause = Cause {
+                conditions: Vec::new(),
+                place: step.id.place.clone(),
+                words: format!("the run may have failed before `{}`", step.id.value),
+            };
+            (Node::Step(step.id.value.clone()), cause)
+        })
+        .collect();
+    let lets: Vec<Node> = document
+        .lets
+        .iter()
+        .map(|named| Node::Let(named.name.value.clone()))
+        .collect();
+    travel(work, own, &lets)
+}
+
+/// Absence travels along unguarded reads until nothing changes.
+fn travel(work: &Work<'_>, mut causes: BTreeMap<Node, Cause>, nodes: &[Node]) -> BTreeMap<Node, Cause> {
     loop {
         let before = causes.len();
-        for node in &nodes {
+        for node in nodes {
             if causes.contains_key(node) {
                 continue;
             }
@@ -152,27 +178,17 @@ fn causes(work: &Work<'_>) -> BTreeMap<Node, Cause> {
             let inherited = work
                 .readings_of(node)
                 .flat_map(|reading| &reading.reads)
-                .find_map(|read| {
-                    if read.guarded || order::settles_anyway(work, read) {
-                        return None;
-                    }
-                    let cause = causes.get(&node_of(work, read)?)?;
-                    let covered = !cause.conditions.is_empty()
-                        && cause.conditions.iter().all(|condition| own.contains(condition));
-                    (!covered).then(|| cause.clone())
-                });
+                .filter_map(|read| causes.get(&unguarded(work, read)?))
+                .find(|cause| !cause.is_covered(&own))
+                .cloned();
             if let Some(cause) = inherited {
                 causes.insert(node.clone(), cause);
             }
         }
         if causes.len() == before {
-            break;
+            return causes;
         }
     }
-    if late_reader {
-        late_causes(work, &mut causes);
-    }
-    causes
 }
 
 /// Why a step may by itself end without outputs while the run goes on.
@@ -203,93 +219,15 @@ fn own_cause(work: &Work<'_>, step: &Step) -> Option<Cause> {
     })
 }
 
-/// In `on_failure` and `finally` any step of `steps` may be missing, since the run may have
-/// failed before it. Marked on steps that are certain otherwise, and on what reads them.
-fn late_causes(work: &Work<'_>, causes: &mut BTreeMap<Node, Cause>) {
-    let document = work.document;
-    let mut late: BTreeMap<Node, Cause> = BTreeMap::new();
-    for step in document
-        .steps
-        .iter()
-        .filter(|step| step.section == Section::Steps)
-    {
-        late.insert(
-            Node::Step(step.id.value.clone()),
-            Cause {
-                conditions: Vec::new(),
-                place: step.id.place.clone(),
-                words: format!("the run may have failed before `{}`", step.id.value),
-            },
-        );
-    }
-    loop {
-        let before = late.len();
-        for named in &document.lets {
-            let node = Node::Let(named.name.value.clone());
-            if late.contains_key(&node) {
-                continue;
-            }
-            let inherited = work
-                .readings_of(&node)
-                .flat_map(|reading| &reading.reads)
-                .find_map(|read| {
-                    let settled = read.guarded || order::settles_anyway(work, read);
-                    (!settled).then(|| late.get(&node_of(work, read)?).cloned())?
-                });
-            if let Some(cause) = inherited {
-                late.insert(node, cause);
-            }
-        }
-        if late.len() == before {
-            break;
-        }
-    }
-    for (node, cause) in late {
-        if is_read_late(work, &node) {
-            causes.entry(node).or_insert(cause);
-        }
-    }
-}
-
-/// Whether only steps of later sections read a node, so that its late cause concerns nobody else.
-fn is_read_late(work: &Work<'_>, node: &Node) -> bool {
-    !work.document.steps.iter().any(|step| {
-        step.section == Section::Steps
-            && work
-                .readings_of(&Node::Step(step.id.value.clone()))
-                .flat_map(|reading| &reading.reads)
-                .any(|read| node_of(work, read).as_ref() == Some(node))
-    })
-}
-
 /// PB310.
 fn clean_by_failure(work: &mut Work<'_>) {
-    let document = work.document;
     let mut findings = Vec::new();
-    for named in &document.lets {
-        let name = &named.name.value;
-        let closes = match work.lets.get(name).map(|expression| expression.ty().required()) {
-            Some(Type::OneOf(words)) => words.iter().any(|word| CLOSING.contains(&word.as_str())),
-            _ => false,
-        };
-        if !closes {
-            continue;
-        }
-        let (items, counted) = looked_at(work, &Node::Let(name.clone()));
+    for (node, place) in verdicts(work) {
+        let (items, counted) = looked_at(work, &node);
         for id in items.difference(&counted) {
-            let Some(step) = work.step(id) else { continue };
-            let Some(placed) = &step.on_failure else { continue };
-            let closing = CLOSING.iter().find_map(|word| {
-                named
-                    .cel
-                    .text
-                    .find(&format!("'{word}'"))
-                    .map(|at| at..at + word.len() + 2)
-            });
-            let place = closing.map_or_else(
-                || named.cel.place(),
-                |bytes| named.cel.place_of(work.source, bytes),
-            );
+            let Some(placed) = work.step(id).and_then(|step| step.on_failure.as_ref()) else {
+                continue;
+            };
             findings.push(
                 work.error("PB310", &place, "a clean verdict may rest on lookups that failed")
                     .label(format!("reached without reading `steps.{id}.failed`"))
@@ -303,6 +241,51 @@ fn clean_by_failure(work: &mut Work<'_>) {
         }
     }
     work.findings.extend(findings);
+}
+
+/// The lets that may say a closing word, and the steps that write one; with the place of the word.
+fn verdicts(work: &Work<'_>) -> Vec<(Node, Place)> {
+    let document = work.document;
+    let mut found = Vec::new();
+    for named in &document.lets {
+        let closes = match work.lets.get(&named.name.value).map(|let_| let_.ty().required()) {
+            Some(Type::OneOf(words)) => words.iter().any(|word| CLOSING.contains(&word.as_str())),
+            _ => false,
+        };
+        if closes {
+            let place = closing_word(&named.cel.text).map_or_else(
+                || named.cel.place(),
+                |bytes| named.cel.place_of(work.source, bytes),
+            );
+            found.push((Node::Let(named.name.value.clone()), place));
+        }
+    }
+    for step in &document.steps {
+        let Some(field) = step.with.iter().find(|field| field.key == "verdict") else {
+            continue;
+        };
+        let text = field.value.text().unwrap_or("");
+        let bytes = if CLOSING.contains(&text) {
+            Some(0..text.len())
+        } else {
+            closing_word(text)
+        };
+        if let Some(bytes) = bytes {
+            found.push((
+                Node::Step(step.id.value.clone()),
+                field.value.place_of(work.source, bytes),
+            ));
+        }
+    }
+    found
+}
+
+/// Where an expression writes a closing word.
+fn closing_word(text: &str) -> Option<std::ops::Range<usize>> {
+    CLOSING.iter().find_map(|word| {
+        let at = text.find(&format!("'{word}'"))?;
+        Some(at..at + word.len() + 2)
+    })
 }
 
 /// The `for_each` steps with `on_failure: continue` that a node looks at, through lets: whose

@@ -13,14 +13,22 @@ use crate::yaml::Node;
 
 use super::work::Work;
 
-/// Reads every input whose type is known.
+/// Reads every input.
 pub(super) fn read(work: &mut Work<'_>) -> IndexMap<String, Input> {
     let document = work.document;
     let mut inputs = IndexMap::new();
     for written in &document.inputs {
-        if let Some(input) = input(work, written) {
-            inputs.insert(written.name.value.clone(), input);
-        }
+        // An input with an error keeps its name, so that its readers are not blamed.
+        let input = input(work, written).unwrap_or_else(|| Input {
+            ty: Type::Never,
+            default: None,
+            min: None,
+            max: None,
+            choices: Vec::new(),
+            description: None,
+            ask: None,
+        });
+        inputs.insert(written.name.value.clone(), input);
     }
     inputs
 }

@@ -106,7 +106,7 @@ fn load(work: &mut Work<'_>, node: &Node, name: &str, templates: &mut Templates)
                 let finding = Diagnostic::error(
                     "PB603",
                     &source,
-                    0..0,
+                    0..3,
                     format!(
                         "the parameters differ from those of `{other}`: {} here, {} there",
                         Type::Record(template.params.clone()),

@@ -38,6 +38,7 @@ pub(super) fn typed(work: &mut Work<'_>, inputs: &IndexMap<String, Input>) -> Op
                 let env = work.env.clone();
                 let reader = Reader::Node(Node::Let(named.name.value.clone()));
                 let compiled = work.expression(&named.cel, &env, &Expected::Any, reader, &named.name.value);
+                drop(env);
                 let ty = compiled
                     .as_ref()
                     .map_or(Type::Never, |expression| expression.ty().clone());
@@ -72,6 +73,7 @@ fn list(work: &mut Work<'_>, step: &Step) {
     let env = super::steps::env_of(work, step);
     let reader = Reader::Node(Node::Step(step.id.value.clone()));
     let compiled = work.expression(&each.list, &env, &Expected::List, reader, "for_each");
+    drop(env);
     let item = match compiled.as_ref().map(|list| list.ty().required().clone()) {
         Some(Type::List(item)) => *item,
         _ => Type::Never,

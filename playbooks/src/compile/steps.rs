@@ -96,6 +96,10 @@ fn one(
     if step.for_each.is_none() {
         order::condition(work, step);
     }
+    if step.condition.is_some() && !work.conditions.contains_key(&id) {
+        // Without the condition nobody knows what it proves for the parameters.
+        return None;
+    }
     let env = env_of(work, step);
     let name = name(work, step);
     let with = arguments::compile(work, step, &action, &env, templates);
@@ -108,9 +112,6 @@ fn one(
         }),
         None => None,
     };
-    if step.condition.is_some() && condition.is_none() {
-        return None;
-    }
     Some(plan::Step {
         name: name?,
         section: step.section,

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::plan::{Edge, Node, Section};
+use crate::plan::{Edge, Node, STEPS_MAX, Section};
 
 pub(crate) mod catalogue;
 
@@ -36,9 +36,9 @@ fn short(compilation: &Compilation) -> String {
             Level::Error => "error",
             Level::Warning => "warning",
         };
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "{level}[{}] {}: {}\n",
+            "{level}[{}] {}: {}",
             finding.code,
             at(&finding.primary),
             finding.message
@@ -55,16 +55,16 @@ fn short(compilation: &Compilation) -> String {
         }
         out.push('\n');
         for label in &finding.secondary {
-            let _ = write!(out, "  see {}: {}\n", at(label), label.text);
+            let _ = writeln!(out, "  see {}: {}", at(label), label.text);
         }
         for help in &finding.help {
-            let _ = write!(out, "  help: {help}\n");
+            let _ = writeln!(out, "  help: {help}");
         }
         for note in &finding.notes {
-            let _ = write!(out, "  note: {note}\n");
+            let _ = writeln!(out, "  note: {note}");
         }
         if let Some(fix) = &finding.fix {
-            let _ = write!(out, "  fix: {}\n", fix.replacement);
+            let _ = writeln!(out, "  fix: {}", fix.replacement);
         }
     }
     out
@@ -178,4 +178,128 @@ fn cases_give_their_findings() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(paths.len() > 40 || update, "{}", paths.len());
+}
+
+/// Small damage to real playbooks gives findings or a plan, never a panic.
+#[test]
+fn damaged_playbooks_do_not_panic() {
+    let table = catalogue::table();
+    let operator = catalogue::operator();
+    let environment = Environment {
+        catalog: &table,
+        operator: Some(&operator),
+    };
+    let pieces = [
+        "", " ", "{{", "}}", "${{", "'", "\"", ":", "\n", "[", "]", "{", "#", "!", "é", "steps.", "has(",
+        "\t",
+    ];
+    for name in ["phishing-report", "ids-triage"] {
+        let folder = folder("playbooks").join(name);
+        let text = fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap();
+        let templates = templates_below(&folder.join("templates"));
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        for round in 0..150_usize {
+            let start = places[round * 7919 % places.len()];
+            let end = places[(round * 7919 + round % 5) % places.len()].max(start);
+            let piece = pieces[round % pieces.len()];
+            let playbook = format!("{}{piece}{}", &text[..start], &text[end..]);
+            let bundle = Bundle {
+                name: format!("{name}.yaml"),
+                playbook,
+                templates: templates.clone(),
+            };
+            let compilation = compile(&bundle, environment);
+            let failed = compilation
+                .diagnostics
+                .iter()
+                .any(|finding| finding.level == Level::Error);
+            assert_eq!(compilation.plan.is_none(), failed, "{}", short(&compilation));
+        }
+    }
+}
+
+#[test]
+fn lets_and_for_each_find_their_order_whatever_the_file_says() {
+    let plan = example("ids-triage", false).plan.unwrap();
+    let lets: Vec<&String> = plan.lets.keys().collect();
+    let position = |id: &str| lets.iter().position(|known| *known == id).unwrap();
+    assert!(position("reputation") < position("score"));
+    assert!(position("score") < position("priority"));
+    let score = &plan.steps["ticket"].waits_for;
+    assert_eq!(score.get(&Node::Let("done".to_owned())), Some(&Edge::Needs));
+    let done = plan
+        .graph
+        .node_indices()
+        .find(|index| plan.graph[*index] == Node::Let("done".to_owned()));
+    let incoming: Vec<Edge> = plan
+        .graph
+        .edges_directed(done.unwrap(), petgraph::Direction::Incoming)
+        .map(|edge| *petgraph::visit::EdgeRef::weight(&edge))
+        .collect();
+    assert_eq!(
+        incoming,
+        [Edge::Guarded],
+        "`has(steps.block.ip)` waits until the block is settled in any way"
+    );
+}
+
+/// A playbook of the largest size: chains, lets, conditions, lists.
+fn largest() -> String {
+    use std::fmt::Write;
+    let mut text = "id: case\nname: Case\nversion: 1\ndescription: Large.\nowner: o\n\
+                    trigger: {incident: [ids-alert]}\nlimits: {pap: green}\nsteps:\n"
+        .to_owned();
+    for number in 0..STEPS_MAX {
+        let before = number.saturating_sub(1);
+        let address = if number == 0 {
+            "incident.network.source_ip".to_owned()
+        } else {
+            format!("steps.s{before}.ip")
+        };
+        let _ = write!(
+            text,
+            "  s{number}:\n    name: Look at {{{{incident.title}}}}\n    uses: enrich.ip\n    with:\n      ip: ${{{{ {address} }}}}\n"
+        );
+    }
+    text += "let:\n";
+    for number in 0..STEPS_MAX {
+        let _ = writeln!(
+            text,
+            "  l{number}: \"steps.s{number}.vpn || default(steps.s{number}.score, 0) > 50\""
+        );
+    }
+    text += "outputs:\n  all: \"";
+    text += &(0..40)
+        .map(|number| format!("l{number}"))
+        .collect::<Vec<_>>()
+        .join(" || ");
+    text + "\"\n"
+}
+
+#[test]
+fn the_largest_playbook_compiles() {
+    let table = catalogue::table();
+    let bundle = Bundle {
+        name: "case.yaml".to_owned(),
+        playbook: largest(),
+        templates: IndexMap::new(),
+    };
+    let environment = Environment {
+        catalog: &table,
+        operator: None,
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "reports how long it took, decides nothing"
+    )]
+    let begun = std::time::Instant::now();
+    let compilation = compile(&bundle, environment);
+    println!("compiled {STEPS_MAX} steps in {:?}", begun.elapsed());
+    assert!(compilation.plan.is_some(), "{}", short(&compilation));
+    assert!(
+        compilation
+            .diagnostics
+            .iter()
+            .all(|finding| finding.code == "PB234")
+    );
 }

@@ -3,17 +3,19 @@
 //! Owns the static side of names; [`crate::names::Names`] is the side with values.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::diagnostic::Place;
 use crate::types::{Enums, Type};
 
-/// The names in reach, with their types.
+/// The names in reach, with their types. Cheap to clone: the maps are shared until one of the
+/// clones adds a name.
 #[derive(Debug, Clone, Default)]
 pub struct TypeEnv {
-    names: IndexMap<String, NameType>,
-    steps: IndexMap<String, StepType>,
+    names: Arc<IndexMap<String, NameType>>,
+    steps: Arc<IndexMap<String, StepType>>,
     enums: Enums,
     proven: BTreeSet<String>,
 }
@@ -50,11 +52,11 @@ impl TypeEnv {
     }
     /// Adds a root name (`incident`, `inputs`, `now`, a let, a loop variable).
     pub fn add_name(&mut self, name: impl Into<String>, ty: Type, declared: Option<Place>) {
-        self.names.insert(name.into(), NameType { ty, declared });
+        Arc::make_mut(&mut self.names).insert(name.into(), NameType { ty, declared });
     }
     /// Adds a step.
     pub fn add_step(&mut self, id: impl Into<String>, step: StepType) {
-        self.steps.insert(id.into(), step);
+        Arc::make_mut(&mut self.steps).insert(id.into(), step);
     }
     /// Adds paths known to be present, such as [`super::Expression::proves`] of the step's `if`
     /// and of `trigger.when`.
@@ -62,11 +64,11 @@ impl TypeEnv {
         self.proven.extend(paths);
     }
     /// The root names.
-    pub const fn names(&self) -> &IndexMap<String, NameType> {
+    pub fn names(&self) -> &IndexMap<String, NameType> {
         &self.names
     }
     /// The steps.
-    pub const fn steps(&self) -> &IndexMap<String, StepType> {
+    pub fn steps(&self) -> &IndexMap<String, StepType> {
         &self.steps
     }
     /// The playbook's own enums.

@@ -273,7 +273,17 @@ impl Builder<'_> {
                     Data::Null
                 }
                 Plain::Means(data) => data,
-                Plain::Ambiguous(problem, remedies) => {
+                Plain::Ambiguous(problem, mut remedies) => {
+                    if matches!(
+                        self.open.last(),
+                        Some(Open {
+                            content: Content::List(_),
+                            ..
+                        })
+                    ) {
+                        // Items of lists are mostly words: the quoted form is the likelier one.
+                        remedies.reverse();
+                    }
                     self.ambiguous(problem, &remedies, &place);
                     Data::Text(text.to_owned(), Style::Plain)
                 }
