@@ -1,4 +1,4 @@
-//! Every code a finding can have, with its page.
+//! Every code a finding about a playbook, template or entity can have, with its page.
 //!
 //! Owns the table behind `sortie explain`. The pages lie in `docs/codes` and are part of the
 //! program, so the explanation is there when the network is not.
