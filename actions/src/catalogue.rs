@@ -31,6 +31,7 @@ mod tests;
 pub fn capabilities() -> IndexMap<String, Arc<ActionSpec>> {
     crate::extract::specs::specs()
         .into_iter()
+        .chain(crate::enrich::specs::specs())
         .chain([http_request::spec()])
         .chain(crate::notify::specs::specs())
         .chain(crate::block::specs::specs())

@@ -7,13 +7,19 @@
 pub mod action;
 mod arguments;
 mod block;
+mod breaker;
+mod cache;
 pub mod catalogue;
 pub mod clock;
 pub mod connection;
 pub mod egress;
+mod enrich;
 mod extract;
+mod http_request;
 mod incident_update;
 mod notify;
+mod rate;
+pub mod registry;
 mod ticket;
 
 #[cfg(test)]

@@ -131,6 +131,12 @@ impl Contract {
         self
     }
 
+    /// Asks several connections side by side and merges what they say.
+    pub(crate) fn merges_providers(mut self) -> Self {
+        self.spec.merges_providers = true;
+        self
+    }
+
     /// Sends a mail made from a template. Adds the inputs `template` and `params`.
     pub(crate) fn renders_mail(mut self) -> Self {
         self.spec.renders_mail = true;
