@@ -179,3 +179,6 @@ fn has_brace_pair_outside_strings(text: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -261,3 +261,6 @@ pub(crate) fn parse_ip(text: &str) -> Option<IpAddr> {
 pub(crate) fn is_verdict(text: &str) -> bool {
     text.parse::<Verdict>().is_ok()
 }
+
+#[cfg(test)]
+mod tests;

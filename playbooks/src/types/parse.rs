@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
             if name.is_empty() {
                 return Err(self.wrong("the name of a field goes here"));
             }
+            self.blanks();
             let optional = self.take('?');
             self.need(':')?;
             let ty = self.ty(depth + 1)?;

@@ -88,8 +88,7 @@ impl Type {
             }
             (one, two) if one.is_text() && two.is_text() => Self::String,
             (Self::List(one), Self::List(two)) => one.join(two)?.list(),
-            (Self::Open, two) if two.fields().is_some() => Self::Open,
-            (one, Self::Open) if one.fields().is_some() => Self::Open,
+            (Self::Open, _) | (_, Self::Open) => Self::Open,
             (one, two) => {
                 let (one, two) = (one.fields()?, two.fields()?);
                 let mut fields = indexmap::IndexMap::new();

@@ -68,14 +68,15 @@ fn cidr(text: &str) -> Option<String> {
 
 fn domain(text: &str) -> Option<String> {
     let bare = text.strip_suffix('.').unwrap_or(text);
-    let ascii = idna::domain_to_ascii_strict(bare).ok()?;
+    // The list of URLs lets underscores through, which service names have; `is_label` does the rest.
+    let ascii = idna::domain_to_ascii_cow(bare.as_bytes(), idna::AsciiDenyList::URL).ok()?;
     let last = ascii.rsplit('.').next()?;
     let fits = ascii.contains('.')
         && ascii.len() <= DOMAIN_BYTES_MAX
         && last.bytes().any(|byte| byte.is_ascii_alphabetic())
         && ascii.split('.').all(is_label);
     // `0x7f.1` and other spellings that resolvers take for addresses end in a number.
-    (fits && ascii.parse::<IpAddr>().is_err() && !last.starts_with("0x")).then_some(ascii)
+    (fits && ascii.parse::<IpAddr>().is_err() && !last.starts_with("0x")).then(|| ascii.into_owned())
 }
 
 fn is_label(label: &str) -> bool {
