@@ -22,6 +22,14 @@ pub enum Work {
     Probe(Arc<Intended>),
 }
 
+impl Work {
+    /// The attempt it is about.
+    pub fn intended(&self) -> &Arc<Intended> {
+        let (Self::Perform(intended) | Self::Probe(intended)) = self;
+        intended
+    }
+}
+
 /// The work a run waits for: `Perform` for every intent without outcome, `Probe` for every
 /// doubtful one whose time has come. Work that the host has in hand is listed again: it knows
 /// which path and attempt it is busy with.

@@ -4,8 +4,6 @@
 //! Owns no rules. It persists nothing, waits for nothing and checks after every commit what must
 //! always hold: that the decision was complete, and that its history can be read again.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use playbooks::action_spec::Catalog;
 use playbooks::operator::{Entity, Operator};
@@ -17,8 +15,10 @@ use crate::effects::{Work, effects, row, wake_at};
 use crate::run::Run;
 use crate::surroundings::{BlockCounts, Surroundings};
 
+mod drills;
 mod world;
 
+pub use drills::{Drill, crash_everywhere, every_step_failed, every_step_twice};
 pub use world::{Ledger, Reply, ScriptedWorld};
 
 /// Commands of one rehearsal. More means that it does not end.
@@ -65,6 +65,8 @@ pub trait World {
     fn perform(&mut self, intended: &Intended) -> Outcome;
     /// Whether it happened.
     fn probe(&mut self, intended: &Intended) -> ProbeAnswer;
+    /// What really happened.
+    fn ledger(&self) -> &Ledger;
 }
 
 /// What a rehearsal ended with.
@@ -208,14 +210,14 @@ impl<'a, W: World> Rehearsal<'a, W> {
         Err(format!("the run did not end within {TURNS_MAX} commands"))
     }
 
-    /// The host dies. With `after_work` it had performed all that was due and lost the answers.
-    /// The next host reads the history and recovers.
+    /// The host dies. Of the work that was due it had performed what `done` says, and lost the
+    /// answers. The next host reads the history and recovers.
     ///
     /// # Errors
     /// What must always hold and did not, in words.
-    pub fn crash(&mut self, after_work: bool) -> Result<(), String> {
-        if after_work {
-            for work in self.work() {
+    pub fn crash(&mut self, done: impl Fn(&Intended) -> bool) -> Result<(), String> {
+        for work in self.work() {
+            if done(work.intended()) {
                 self.carry_out(&work);
             }
         }
@@ -257,10 +259,7 @@ impl<'a, W: World> Rehearsal<'a, W> {
         let mut live: Vec<_> = self
             .work()
             .into_iter()
-            .map(|work| match work {
-                Work::Perform(intended) | Work::Probe(intended) => Arc::clone(&intended),
-            })
-            .map(|intended| intended.path.clone())
+            .map(|work| work.intended().path.clone())
             .collect();
         live.sort();
         let number = live.len();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use playbooks::action_spec::{Catalog, ErrorKind};
+use playbooks::action_spec::{Catalog, ErrorKind, Recovery};
 use playbooks::marking::EffectClass;
 use serde_json::Value;
 use state::event::{Intended, Outcome, ProbeAnswer};
@@ -34,18 +34,38 @@ pub enum Reply {
 pub struct Ledger {
     /// Calls in order: step path, action, arguments.
     pub calls: Vec<(String, String, Value)>,
-    /// How often each effect was applied, with its action; reads are not in it.
-    pub applied: IndexMap<EffectKey, (String, u32)>,
+    /// How often each effect was applied; reads are not in it.
+    pub applied: IndexMap<EffectKey, Applied>,
+}
+
+/// An effect that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The step or item.
+    pub path: String,
+    /// The capability.
+    pub action: String,
+    /// Whether the host may repeat it without asking.
+    pub recovery: Recovery,
+    /// How often.
+    pub times: u32,
 }
 
 impl Ledger {
     /// Actions of all effects that happened, one for each effect.
     pub fn effects(&self) -> Vec<&str> {
-        self.applied.values().map(|(action, _)| action.as_str()).collect()
+        self.applied
+            .values()
+            .map(|applied| applied.action.as_str())
+            .collect()
     }
     /// The most often that one effect was applied.
     pub fn most_often(&self) -> u32 {
-        self.applied.values().map(|(_, times)| *times).max().unwrap_or(0)
+        self.applied
+            .values()
+            .map(|applied| applied.times)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -115,12 +135,15 @@ impl<'a> ScriptedWorld<'a> {
 
     fn apply(&mut self, intended: &Intended) {
         if intended.effect > EffectClass::Read {
-            let entry = self
-                .ledger
-                .applied
-                .entry(intended.key.clone())
-                .or_insert_with(|| (intended.action.clone(), 0));
-            entry.1 += 1;
+            let applied = self.ledger.applied.entry(intended.key.clone());
+            applied
+                .or_insert_with(|| Applied {
+                    path: intended.path.to_string(),
+                    action: intended.action.clone(),
+                    recovery: intended.recovery,
+                    times: 0,
+                })
+                .times += 1;
         }
     }
 }
@@ -166,5 +189,9 @@ impl World for ScriptedWorld<'_> {
         } else {
             ProbeAnswer::NotDone
         }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 }

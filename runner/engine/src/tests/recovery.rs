@@ -37,7 +37,7 @@ fn what_may_be_repeated_is_repeated_with_the_same_key() {
     for class in ["read", "set", "keyed"] {
         let scene = scene(class);
         let mut run = scene.begin(scene.world());
-        run.crash(true).expect("it recovers");
+        run.crash(|_| true).expect("it recovers");
         run.to_end().expect("it ends");
         assert_eq!(closed(run.events()).0, RunStatus::Succeeded, "{class}");
         let intents: Vec<_> = run
@@ -60,7 +60,7 @@ fn what_can_be_asked_is_asked_and_done_once() {
     for happened in [true, false] {
         let scene = scene("probed");
         let mut run = scene.begin(scene.world());
-        run.crash(happened).expect("it recovers");
+        run.crash(|_| happened).expect("it recovers");
         assert!(matches!(run.work().as_slice(), [Work::Probe(_)]));
         run.to_end().expect("it ends");
         assert_eq!(closed(run.events()).0, RunStatus::Succeeded);
@@ -76,7 +76,7 @@ fn what_can_be_asked_is_asked_and_done_once() {
 fn not_there_means_nothing_while_the_far_end_may_still_work_on_it() {
     let scene = scene("probed");
     let mut run = scene.begin(scene.world());
-    run.crash(false).expect("it recovers");
+    run.crash(|_| false).expect("it recovers");
     run.turn(|_| 0).expect("asked at once");
     let answer = run.events().iter().find_map(|recorded| match &recorded.event {
         Event::Probed { answer, .. } => Some(answer),
@@ -96,7 +96,7 @@ fn not_there_means_nothing_while_the_far_end_may_still_work_on_it() {
 fn what_can_be_neither_repeated_nor_asked_waits_for_a_person() {
     let scene = scene("once");
     let mut run = scene.begin(scene.world());
-    run.crash(true).expect("it recovers");
+    run.crash(|_| true).expect("it recovers");
     assert_eq!(run.run().status(), RunStatus::Stuck);
     assert_eq!(run.work(), []);
     assert_eq!(status(&scene, &run, "act"), StepStatus::Unknown);
@@ -104,7 +104,7 @@ fn what_can_be_neither_repeated_nor_asked_waits_for_a_person() {
         row(&scene.plan, run.run()).note,
         "waits for a person: the outcome of `act` is unknown"
     );
-    run.crash(true).expect("recovering twice");
+    run.crash(|_| true).expect("recovering twice");
     assert_eq!(run.run().status(), RunStatus::Stuck);
     assert_eq!(run.world.ledger.most_often(), 1);
 }
@@ -113,7 +113,7 @@ fn what_can_be_neither_repeated_nor_asked_waits_for_a_person() {
 fn a_question_that_is_never_answered_becomes_unknown() {
     let scene = scene("probed");
     let mut run = scene.begin(scene.world());
-    run.crash(true).expect("it recovers");
+    run.crash(|_| true).expect("it recovers");
     for _ in 0..crate::run::PROBES_MAX {
         while run.work().is_empty() {
             run.turn(|_| 0).expect("time passes");
@@ -188,7 +188,7 @@ fn a_step_that_kills_its_host_again_and_again_is_given_up() {
     let mut run = scene.begin(scene.world());
     for _ in 0..ATTEMPTS_MAX {
         assert!(!run.work().is_empty());
-        run.crash(true).expect("it recovers");
+        run.crash(|_| true).expect("it recovers");
     }
     assert_eq!(closed(run.events()).0, RunStatus::Failed);
     assert_eq!(calls(&run).len(), usize::try_from(ATTEMPTS_MAX).expect("small"));
@@ -230,7 +230,7 @@ fn a_lost_effect_of_a_cancelled_run_is_not_done_again() {
         reason: "r".to_owned(),
     })
     .expect("cancelled");
-    run.crash(true).expect("it recovers");
+    run.crash(|_| true).expect("it recovers");
     assert_eq!(closed(run.events()).0, RunStatus::Cancelled);
     assert_eq!(
         closed(run.events()).1,
