@@ -8,7 +8,7 @@
 //!
 //! Map of the crate, in reading order:
 //! - [`surroundings`]: what a decision may look at besides the run;
-//! - [`start`]: whether a playbook applies, and event 0 of its run;
+//! - [`mod@start`]: whether a playbook applies, and event 0 of its run;
 //! - [`run`]: the folded state and its invariants;
 //! - [`decide()`]: from a command to events;
 //! - [`guardrails`]: the rules below every playbook;

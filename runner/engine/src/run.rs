@@ -1,7 +1,7 @@
 //! The folded state of one run.
 //!
 //! Owns what is remembered of a run and what can be asked of it. What each event means is in
-//! [`fold`]. Never decides what comes next.
+//! `run::fold`. Never decides what comes next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -14,12 +14,14 @@ mod for_each;
 mod guardrails;
 mod history;
 mod mail;
+mod markings;
 mod order;
 mod pace;
 mod recovery;
 mod retries;
 mod schedules;
 mod starting;
+mod targets;
 
 type Played<'s> = Rehearsal<'s, ScriptedWorld<'s>>;
 

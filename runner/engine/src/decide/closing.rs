@@ -30,10 +30,7 @@ impl Draft<'_> {
     pub(super) fn close(&mut self) -> Result<(), Corrupt> {
         let run = &self.run;
         let on_failure = run.failing.as_ref().is_some_and(|failing| !failing.late);
-        let waits =
-            !run.live.is_empty() || !run.doubtful.is_empty() || !run.timers.is_empty() || !run.due.is_empty();
-        if waits
-            || !run.section_is_over(self.plan, Section::Steps)
+        if !run.section_is_over(self.plan, Section::Steps)
             || (on_failure && !run.section_is_over(self.plan, Section::OnFailure))
             || !run.section_is_over(self.plan, Section::Finally)
         {

@@ -58,9 +58,16 @@ pub(crate) fn of_incident(run: &Run) -> Marking {
     }
 }
 
-/// The marking of the incident, or the stricter one of an observable that the arguments contain.
+/// The marking of the incident, or the stricter one of an observable that the arguments contain
+/// or of the mail that they hold.
 pub(super) fn of_step(run: &Run, arguments: &Map<String, Value>) -> Marking {
     let mut marking = of_incident(run);
+    let mail = arguments
+        .get("rendered")
+        .and_then(|mail| mail.get("tlp")?.as_str());
+    if let Some(word) = mail {
+        marking.tlp = marking.tlp.max(word.parse().unwrap_or(Tlp::Red));
+    }
     let observables = run.started.facts.get("observables").and_then(Value::as_array);
     for observable in observables.into_iter().flatten() {
         let text = |name: &str| observable.get(name).and_then(Value::as_str);

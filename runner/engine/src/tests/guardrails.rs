@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use playbooks::duration::Span;
-use playbooks::incident::{Observable, ObservableType};
-use playbooks::marking::{EffectClass, Pap, Tlp};
+use playbooks::marking::EffectClass;
 use playbooks::operator::Rollout;
 use state::event::{Event, Intended, Mode, Outcome};
 
@@ -14,7 +13,7 @@ use crate::decide::{Command, decide};
 use crate::scenery::noon;
 use crate::surroundings::BlockCounts;
 
-fn block(target: &str) -> Scene {
+pub(super) fn block(target: &str) -> Scene {
     Scene::new(&format!(
         "
 trigger: {{incident: [phishing]}}
@@ -29,7 +28,7 @@ steps:
     ))
 }
 
-fn intents(events: &[Recorded]) -> Vec<&Intended> {
+pub(super) fn intents(events: &[Recorded]) -> Vec<&Intended> {
     events
         .iter()
         .filter_map(|recorded| match &recorded.event {
@@ -47,137 +46,6 @@ fn an_ordinary_address_is_blocked_for_the_default_time() {
     assert_eq!(intents[0].until, Some(noon() + SignedDuration::from_hours(24)));
     assert_eq!(intents[0].arguments["for"], "1d");
     assert_eq!(intents[0].connections, ["lists"]);
-}
-
-#[test]
-fn targets_that_may_never_be_blocked_are_refused_with_the_rule() {
-    use RefusalKind::{NeverBlock, PrivateRange};
-    for (ip, kind, detail) in [
-        (
-            "203.0.113.77",
-            NeverBlock,
-            "203.0.113.77 is on the never-block list of ville (203.0.113.77)",
-        ),
-        (
-            "203.0.113.53",
-            NeverBlock,
-            "203.0.113.53 is on the never-block list (203.0.113.53)",
-        ),
-        (
-            "10.1.2.3",
-            PrivateRange,
-            "10.1.2.3 is in 10.0.0.0/8: private (RFC 1918)",
-        ),
-        (
-            "0.0.0.0",
-            PrivateRange,
-            "0.0.0.0 is in 0.0.0.0/8: \"this network\" (RFC 791)",
-        ),
-        (
-            "::ffff:10.0.0.1",
-            PrivateRange,
-            "10.0.0.1 is in 10.0.0.0/8: private (RFC 1918)",
-        ),
-        (
-            "fe80::1",
-            PrivateRange,
-            "fe80::1 is in fe80::/10: link-local (RFC 4291)",
-        ),
-        (
-            "198.51.100.9",
-            PrivateRange,
-            "198.51.100.9 is in 198.51.100.0/24, a network of ville",
-        ),
-        (
-            "192.0.2.9",
-            PrivateRange,
-            "192.0.2.9 is in 192.0.2.0/24, a network of hopital",
-        ),
-    ] {
-        let scene = block(ip);
-        let run = scene.play(scene.world());
-        assert_eq!(refusal(run.events(), "block"), (kind, detail));
-        assert_eq!(run.world.ledger.calls.len(), 0);
-    }
-}
-
-#[test]
-fn a_mapped_address_is_recorded_in_its_canonical_form() {
-    let scene = block("::ffff:203.0.113.7");
-    let run = scene.play(scene.world());
-    assert_eq!(intents(run.events())[0].arguments["ip"], "203.0.113.7");
-}
-
-#[test]
-fn domains_of_our_own_their_parents_and_public_suffixes_are_refused() {
-    for (domain, detail) in [
-        (
-            "ville.example",
-            "ville.example would hit ville.example, which belongs to ville",
-        ),
-        (
-            "www.ville.example",
-            "www.ville.example would hit ville.example, which belongs to ville",
-        ),
-        (
-            "mail.hopital.example",
-            "mail.hopital.example would hit hopital.example, which belongs to hopital",
-        ),
-        (
-            "ns1.resolver.example",
-            "ns1.resolver.example is on the never-block list (resolver.example)",
-        ),
-        (
-            "co.uk",
-            "co.uk is a public suffix: many unrelated sites are below it",
-        ),
-        (
-            "gov.pl",
-            "gov.pl is a public suffix: many unrelated sites are below it",
-        ),
-        (
-            "github.io",
-            "github.io is a public suffix: many unrelated sites are below it",
-        ),
-    ] {
-        let scene = Scene::new(&format!(
-            "
-trigger: {{incident: [phishing]}}
-limits: {{pap: green}}
-may: [contain]
-steps:
-  block:
-    name: Block
-    uses: block.domain
-    with: {{domain: {domain}, reason: r}}
-"
-        ));
-        let run = scene.play(scene.world());
-        assert_eq!(refusal(run.events(), "block"), (RefusalKind::NeverBlock, detail));
-    }
-}
-
-#[test]
-fn a_parent_of_an_own_domain_is_refused() {
-    let mut scene = Scene::new(
-        "
-trigger: {incident: [phishing]}
-limits: {pap: green}
-may: [contain]
-steps:
-  block:
-    name: Block
-    uses: block.domain
-    with: {domain: region.example, reason: r}
-",
-    );
-    let own = vec!["ville.region.example".to_owned()];
-    scene.operator.entities.get_mut("ville").expect("ville").domains = own;
-    let run = scene.play(scene.world());
-    assert_eq!(
-        refusal(run.events(), "block").1,
-        "region.example would hit ville.region.example, which belongs to ville"
-    );
 }
 
 #[test]
@@ -342,111 +210,6 @@ fn blocks_of_the_hour_are_counted_with_those_in_work() {
     }
 }
 
-fn look_up(tlp: Tlp, pap: Pap) -> Scene {
-    let mut scene = Scene::new(
-        "
-trigger: {incident: [phishing]}
-limits: {tlp: red, pap: red}
-steps:
-  link:
-    name: Link
-    uses: enrich.url
-    on_failure: continue
-    with: {url: https://a.example/}
-",
-    );
-    scene.incident.tlp = tlp;
-    scene.incident.pap = pap;
-    scene
-}
-
-#[test]
-fn look_ups_leave_out_whoever_may_not_learn_it() {
-    let scene = look_up(Tlp::Amber, Pap::Green);
-    let run = scene.play(scene.world());
-    let intents = intents(run.events());
-    assert_eq!(intents[0].connections, ["careful"]);
-    assert_eq!(intents[0].left_out[0].connection, "fast");
-    assert_eq!(
-        intents[0].left_out[0].why,
-        "this is TLP:AMBER, `fast` accepts up to TLP:GREEN"
-    );
-    assert_eq!(intents[0].tlp, Tlp::Amber);
-}
-
-#[test]
-fn a_look_up_that_nobody_may_learn_of_fails_and_nothing_is_sent() {
-    for (tlp, pap, kind) in [
-        (Tlp::Red, Pap::Green, RefusalKind::Tlp),
-        (Tlp::Green, Pap::Red, RefusalKind::Pap),
-    ] {
-        let scene = look_up(tlp, pap);
-        let run = scene.play(scene.world());
-        assert_eq!(refusal(run.events(), "link").0, kind);
-        assert_eq!(
-            status(&scene, &run, "link"),
-            StepStatus::Failed,
-            "a refused read counts as failed"
-        );
-        assert_eq!(run.world.ledger.calls.len(), 0);
-        assert_eq!(closed(run.events()).1, "0 steps done; 1 failure was handled");
-    }
-}
-
-#[test]
-fn a_stricter_observable_makes_the_step_stricter() {
-    let mut scene = look_up(Tlp::Green, Pap::Green);
-    scene.incident.observables.push(Observable {
-        kind: ObservableType::Domain,
-        value: "a.example".to_owned(),
-        tlp: Some(Tlp::Amber),
-        role: None,
-    });
-    let run = scene.play(scene.world());
-    assert_eq!(intents(run.events())[0].connections, ["careful"]);
-}
-
-#[test]
-fn an_active_measure_needs_a_marking_that_allows_it() {
-    let mut scene = block("203.0.113.7");
-    scene.plan.limits.pap = Pap::Amber;
-    scene.incident.pap = Pap::Amber;
-    let run = scene.play(scene.world());
-    assert_eq!(
-        refusal(run.events(), "block"),
-        (
-            RefusalKind::Pap,
-            "this is PAP:AMBER, and block.ip is allowed up to PAP:GREEN: the adversary may notice it"
-        )
-    );
-}
-
-#[test]
-fn red_never_leaves_the_house() {
-    let mut scene = Scene::new(
-        "
-trigger: {incident: [phishing]}
-limits: {tlp: red, pap: green}
-may: [contain]
-steps:
-  isolate:
-    name: Isolate
-    uses: edr.isolate_host
-    with: {id: h}
-",
-    );
-    scene.incident.tlp = Tlp::Red;
-    scene.operator.connections.get_mut("edr").expect("edr").tlp = Tlp::Red;
-    let run = scene.play(scene.world());
-    assert_eq!(
-        refusal(run.events(), "isolate"),
-        (
-            RefusalKind::Tlp,
-            "TLP:RED never leaves the house, and `edr` is outside"
-        )
-    );
-}
-
 #[test]
 fn connections_that_are_missing_or_ambiguous_are_named() {
     let mut scene = block("203.0.113.7");
@@ -542,4 +305,61 @@ outputs:
         classes,
         [EffectClass::Read, EffectClass::Contain, EffectClass::Record]
     );
+}
+
+fn request(method: &str) -> Scene {
+    let mut scene = Scene::new(&format!(
+        "
+trigger: {{incident: [phishing]}}
+limits: {{pap: green}}
+may: [notify, contain]
+steps:
+  call:
+    name: Call
+    uses: http.request
+    using: web
+    on_failure: continue
+    with: {{method: {method}, path: /reports}}
+"
+    ));
+    let web = scene.operator.connections.get_mut("web").expect("web");
+    web.exposure = Some(playbooks::marking::Exposure::Lookup);
+    scene
+}
+
+#[test]
+fn the_connection_says_what_a_request_does() {
+    let scene = request("GET");
+    let run = scene.play(scene.world());
+    assert_eq!(intents(run.events())[0].effect, EffectClass::Read);
+    let mut scene = request("POST");
+    let run = scene.play(scene.world());
+    let (kind, detail) = refusal(run.events(), "call");
+    assert_eq!(
+        kind,
+        RefusalKind::Policy,
+        "without a word of it, a write is a measure at a customer: {detail}"
+    );
+    scene.operator.connections.get_mut("web").expect("web").effect = Some(EffectClass::Notify);
+    let run = scene.play(scene.world());
+    assert_eq!(intents(run.events())[0].effect, EffectClass::Notify);
+    scene.plan.may.remove(&EffectClass::Notify);
+    let run = scene.play(scene.world());
+    assert_eq!(
+        refusal(run.events(), "call").1,
+        "`test` may not notify: the class is not in its `may`"
+    );
+}
+
+#[test]
+fn a_refused_get_counts_as_failed() {
+    let mut scene = request("GET");
+    scene.operator.connections.get_mut("web").expect("web").tlp = playbooks::marking::Tlp::Clear;
+    let run = scene.play(scene.world());
+    assert_eq!(status(&scene, &run, "call"), StepStatus::Failed);
+    assert_eq!(
+        reason(&scene, &run, "call"),
+        "this is TLP:GREEN, `web` accepts up to TLP:CLEAR"
+    );
+    assert_eq!(run.world.ledger.calls.len(), 0);
 }

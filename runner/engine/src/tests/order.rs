@@ -214,3 +214,31 @@ steps:
         SkipCause::IfFalse { .. }
     ));
 }
+
+#[test]
+fn lets_are_settled_before_a_later_section_reads_them() {
+    let scene = Scene::new(
+        "
+trigger: {incident: [phishing]}
+steps:
+  one:
+    name: One
+    uses: siem.search
+    with: {query: q}
+  two:
+    name: Two
+    uses: siem.search
+    if: steps.one.count > 100
+    with: {query: r}
+finally:
+  record:
+    name: Record
+    uses: ticket.open
+    with: {title: \"{{default seen 'nobody knows'}}\"}
+let:
+  seen: \"steps.two.status == 'skipped' ? 'skipped' : 'seen'\"
+",
+    );
+    let run = scene.play(scene.world());
+    assert_eq!(run.world.ledger.calls[1].2["title"], "skipped");
+}
