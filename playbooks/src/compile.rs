@@ -121,15 +121,19 @@ fn refused(diagnostics: Vec<Diagnostic>) -> Compilation {
 fn passes(work: &mut Work<'_>) -> Option<Plan> {
     let inputs = inputs::read(work);
     let trigger = scope::trigger(work)?;
+    steps::actions_exist(work)?;
     order::typed(work, &inputs)?;
     let (steps, templates) = steps::compile(work);
     let outputs = scope::outputs(work);
     let (graph, lets) = order::graph(work)?;
+    // Next to an error, something may look missing or unused only because its reader did not
+    // compile.
+    let sound = !failed(work);
     effects::check(work, &steps);
-    absence::check(work);
-    let failed = work.findings.iter().any(|finding| finding.level == Level::Error);
-    if !failed {
-        // Next to an error, something may look unused only because its reader did not compile.
+    if sound {
+        absence::check(work);
+    }
+    if !failed(work) {
         unused::check(work, &graph);
     }
     let document = work.document;
@@ -154,6 +158,10 @@ fn passes(work: &mut Work<'_>) -> Option<Plan> {
         outputs,
         templates,
     })
+}
+
+fn failed(work: &Work<'_>) -> bool {
+    work.findings.iter().any(|finding| finding.level == Level::Error)
 }
 
 #[cfg(test)]

@@ -23,10 +23,7 @@ pub(super) fn compile(work: &mut Work<'_>) -> (IndexMap<String, plan::Step>, Ind
     let mut steps = IndexMap::new();
     let mut templates = mail::Templates::default();
     for step in &document.steps {
-        let Some(action) = work.action(step) else {
-            unknown_action(work, step);
-            continue;
-        };
+        let Some(action) = work.action(step) else { continue };
         let action = actions
             .entry(&step.uses.value)
             .or_insert_with(|| Arc::new(action.clone()))
@@ -36,6 +33,21 @@ pub(super) fn compile(work: &mut Work<'_>) -> (IndexMap<String, plan::Step>, Ind
         }
     }
     (steps, templates.into_compiled())
+}
+
+/// Reports every step whose action does not exist. `None` when there is one: without its outputs
+/// everything that reads them would be blamed.
+pub(super) fn actions_exist(work: &mut Work<'_>) -> Option<()> {
+    let document = work.document;
+    let unknown: Vec<&Step> = document
+        .steps
+        .iter()
+        .filter(|step| work.action(step).is_none())
+        .collect();
+    for step in &unknown {
+        unknown_action(work, step);
+    }
+    unknown.is_empty().then_some(())
 }
 
 fn unknown_action(work: &mut Work<'_>, step: &Step) {
