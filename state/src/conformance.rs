@@ -22,6 +22,8 @@ mod measures;
 mod runs;
 pub mod samples;
 mod scopes;
+#[cfg(feature = "embedded")]
+pub mod trial_disk;
 
 /// Runs every check, each on a store of its own from `fresh`.
 pub async fn run<F, Made>(fresh: F)

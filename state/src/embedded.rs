@@ -425,5 +425,5 @@ impl Batch<'_> {
     }
 }
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(test)]
 mod tests;

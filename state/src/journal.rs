@@ -272,3 +272,6 @@ fn damaged(folder: &Path, position: Position, reason: impl Into<String>) -> Stor
         reason: reason.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

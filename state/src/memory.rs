@@ -317,7 +317,7 @@ impl Store for MemoryStore {
     }
 }
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(test)]
 mod tests {
     //! The store in memory keeps the contract.
 

@@ -223,3 +223,6 @@ pub(crate) fn measure_owner(change: &MeasureChange) -> (&EntityId, Option<&Incid
         MeasureChange::Lifted { entity, .. } => (entity, None),
     }
 }
+
+#[cfg(test)]
+mod tests;

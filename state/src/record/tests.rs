@@ -1,0 +1,376 @@
+//! The stored form does not change: every line of the golden file is still read, and written the
+//! same. A new kind adds a line; no line is ever changed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use playbooks::action_spec::{ErrorKind, Recovery};
+use playbooks::duration::Span;
+use playbooks::marking::{EffectClass, Pap, Severity, Tlp, Verdict};
+use serde_json::json;
+
+use super::*;
+use crate::conformance::samples::{
+    closed, effect_key, entity, incident, measure, moment, new_incident, new_run, playbook, row, run_id,
+    sender, update,
+};
+use crate::event::{Intended, LeftOut, Outcome, ProbeAnswer, Recorded, RefusalKind, RunStatus, SkipCause};
+use crate::ids::Path;
+
+const GOLDEN: &str = include_str!("../../golden/event.v1.jsonl");
+
+/// One line of the golden file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    Event(Recorded),
+    Record(Record),
+}
+
+fn all_events() -> Vec<Event> {
+    let look = || Path::step("look");
+    let item = || Path::item("block", 2);
+    let detail = || "in words: é, \"quoted\"".to_owned();
+    let skip = |cause| Event::Skipped { path: look(), cause };
+    let refuse = |cause| Event::Refused {
+        path: item(),
+        cause,
+        detail: detail(),
+    };
+    let finish = |outcome| Event::Finished {
+        path: item(),
+        attempt: 2,
+        outcome,
+        duration_ms: 345,
+    };
+    let probe = |answer| Event::Probed {
+        path: item(),
+        attempt: 2,
+        answer,
+    };
+    let mut events = vec![
+        Event::Started(new_run("ville-a", Some(&"PH-2026-00417".parse().unwrap()), "triage", 1).started),
+        Event::Started(new_run("ville-a", None, "weekly", 2).started),
+        Event::LetSettled {
+            name: "sender".to_owned(),
+            value: Some(json!({ "email": "a@example.org", "score": 0.1 })),
+            absent: None,
+        },
+        Event::LetSettled {
+            name: "sender".to_owned(),
+            value: None,
+            absent: Some(detail()),
+        },
+        Event::Expanded {
+            step: "block".to_owned(),
+            items: vec![json!("203.0.113.9"), json!(1), json!(null)],
+        },
+        Event::Intended(Intended {
+            path: item(),
+            attempt: 2,
+            key: effect_key(3),
+            action: "block.ip".to_owned(),
+            effect: EffectClass::Contain,
+            connections: vec!["pull-list".to_owned()],
+            left_out: vec![LeftOut {
+                connection: "virustotal".to_owned(),
+                why: detail(),
+            }],
+            arguments: json!({ "ip": "203.0.113.9", "for": "24h" }),
+            tlp: Tlp::AmberStrict,
+            pap: Pap::Green,
+            recovery: Recovery::Set,
+            timeout: Span::milliseconds(1_500),
+            until: Some(moment(86_400)),
+        }),
+        Event::Lost {
+            path: look(),
+            attempt: 1,
+        },
+        Event::OutcomeUnknown {
+            path: item(),
+            attempt: 3,
+            detail: detail(),
+        },
+        Event::RetryScheduled {
+            path: look(),
+            attempt: 2,
+            at: moment(30),
+        },
+        Event::Failing {
+            step: Some("look".to_owned()),
+            error: detail(),
+        },
+        Event::Failing {
+            step: None,
+            error: detail(),
+        },
+        Event::CancelRequested {
+            actor: sender(),
+            reason: detail(),
+        },
+        closed(7),
+    ];
+    events.extend([
+        skip(SkipCause::IfFalse {
+            condition: "steps.look.score > 3".to_owned(),
+        }),
+        skip(SkipCause::IfUndecided { why: detail() }),
+        skip(SkipCause::Needs { why: detail() }),
+        skip(SkipCause::Absent { why: detail() }),
+        skip(SkipCause::RunFailing),
+        skip(SkipCause::RunCancelled),
+    ]);
+    events.extend(
+        [
+            RefusalKind::Tlp,
+            RefusalKind::Pap,
+            RefusalKind::NeverBlock,
+            RefusalKind::PrivateRange,
+            RefusalKind::Budget,
+            RefusalKind::Paused,
+            RefusalKind::Policy,
+        ]
+        .map(refuse),
+    );
+    events.extend([
+        finish(Outcome::Succeeded {
+            output: json!({ "until": "2026-11-25T08:00:00Z" }),
+            reference: Some("TICKET-17".to_owned()),
+        }),
+        finish(Outcome::Failed {
+            kind: ErrorKind::Throttled,
+            detail: detail(),
+            not_sent: true,
+            retry_after: Some(Span::seconds(60)),
+        }),
+        finish(Outcome::Simulated {
+            output: json!({ "id": "example" }),
+        }),
+        probe(ProbeAnswer::Done {
+            output: json!({ "id": 7 }),
+        }),
+        probe(ProbeAnswer::NotDone),
+        probe(ProbeAnswer::CannotTell { detail: detail() }),
+    ]);
+    events
+}
+
+/// Fails to compile when a kind is added and not thought of here.
+fn event_kinds(event: &Event) -> &'static str {
+    match event {
+        Event::Started(_)
+        | Event::LetSettled { .. }
+        | Event::Expanded { .. }
+        | Event::Skipped { .. }
+        | Event::Refused { .. }
+        | Event::Intended(_)
+        | Event::Finished { .. }
+        | Event::Lost { .. }
+        | Event::Probed { .. }
+        | Event::OutcomeUnknown { .. }
+        | Event::RetryScheduled { .. }
+        | Event::Failing { .. }
+        | Event::CancelRequested { .. }
+        | Event::Closed { .. } => crate::audit::event_kind(event),
+    }
+}
+
+fn all_records() -> Vec<Record> {
+    let reference = || "ID-2026-00001".parse::<IncidentId>().unwrap();
+    let at: Timestamp = moment(5);
+    let new = new_incident("ville-a", "flow 7", 0);
+    let mut kept = new.incident;
+    "ID-2026-00001".clone_into(&mut kept.reference);
+    let begun = |once: Option<Once>, thin: bool| {
+        let mut started = new_run("ville-a", Some(&reference()), "triage", 1).started;
+        if thin {
+            started.facts = json!({});
+        }
+        Box::new(Begun {
+            started,
+            once,
+            facts_as_accepted: thin,
+        })
+    };
+    let once = Once {
+        key: "[\"user\"]".to_owned(),
+        within: Span::hours(1),
+    };
+    let mut change = update("ville-a", &reference(), 1, Verdict::Malicious);
+    change.severity = Some(Severity::Critical);
+    change.run = Some(run_id(1));
+    let put = MeasureChange::Put(Box::new(measure("ville-a", 2, "203.0.113.9", 0)));
+    let lifted = MeasureChange::Lifted {
+        key: effect_key(2),
+        entity: entity("ville-a"),
+        reason: "its time is over".to_owned(),
+    };
+    vec![
+        Record::Accepted(Box::new(AcceptedRecord {
+            entity: new.entity,
+            source: new.source,
+            dedup_key: new.dedup_key,
+            dedup_within: new.dedup_within,
+            incident: kept,
+            actor: new.actor,
+            at,
+        })),
+        Record::Repeated {
+            incident: reference(),
+            actor: sender(),
+            at,
+        },
+        Record::Decided {
+            incident: reference(),
+            rulings: vec![
+                Ruling::Started(begun(Some(once.clone()), true)),
+                Ruling::Attached {
+                    playbook: playbook("report"),
+                    run: run_id(2),
+                },
+                Ruling::No {
+                    playbook: playbook("other"),
+                    why: "severity is medium, not high".to_owned(),
+                },
+            ],
+            at,
+        },
+        Record::Started {
+            begun: begun(Some(once), false),
+            at,
+        },
+        Record::Attached {
+            run: run_id(1),
+            incident: Some(reference()),
+            actor: sender(),
+            at,
+        },
+        Record::Committed(Box::new(CommittedRecord {
+            run: run_id(1),
+            from: 1,
+            previous: 4_294_967_360,
+            at: None,
+            events: vec![(at, closed(2))],
+            row: row(RunStatus::Succeeded, "done"),
+            updates: vec![change.clone()],
+            measures: vec![put, lifted.clone()],
+        })),
+        Record::Committed(Box::new(CommittedRecord {
+            run: run_id(1),
+            from: 1,
+            previous: 4_294_967_360,
+            at: Some(at),
+            events: Vec::new(),
+            row: RunRow {
+                wake_at: Some(moment(60)),
+                ..row(RunStatus::Waiting, "waits")
+            },
+            updates: Vec::new(),
+            measures: Vec::new(),
+        })),
+        Record::Updated {
+            update: Box::new(change),
+            at,
+        },
+        Record::Measured { change: lifted, at },
+        Record::Noted {
+            note: Note {
+                entity: None,
+                kind: "process.started".to_owned(),
+                actor: Actor::engine(),
+                fields: json!({ "version": "0.1.0" }),
+            },
+            at,
+        },
+        Record::Plan {
+            playbook: playbook("triage"),
+            bundle: "id: triage\n".to_owned(),
+        },
+    ]
+}
+
+fn lines() -> Vec<Line> {
+    let events = (0..).zip(all_events()).map(|(seq, event)| {
+        Line::Event(Recorded {
+            seq,
+            at: moment(3),
+            event,
+        })
+    });
+    events
+        .chain(all_records().into_iter().map(Line::Record))
+        .collect()
+}
+
+#[test]
+fn every_kind_is_read_and_written_as_ever() {
+    let golden: Vec<&str> = GOLDEN.lines().collect();
+    let expected = lines();
+    assert_eq!(golden.len(), expected.len(), "a new kind adds a line");
+    for (text, expected) in golden.iter().zip(&expected) {
+        let found: Line = serde_json::from_str(text).unwrap();
+        assert_eq!(found, *expected, "{text}");
+        assert_eq!(serde_json::to_string(expected).unwrap(), *text);
+    }
+}
+
+#[test]
+fn the_golden_file_holds_every_kind() {
+    let mut events: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in all_events() {
+        *events.entry(event_kinds(&event)).or_default() += 1;
+    }
+    // 14 kinds; refusals have two names in the audit list.
+    assert_eq!(events.len(), 15, "{events:?}");
+    let records: std::collections::BTreeSet<String> = all_records()
+        .iter()
+        .map(|record| match serde_json::to_value(record).unwrap() {
+            serde_json::Value::Object(map) => map.keys().next().unwrap().clone(),
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(records.len(), 10, "{records:?}");
+}
+
+#[test]
+fn what_is_unknown_is_refused() {
+    for text in [
+        r#"{"event":{"seq":0,"at":"2026-11-24T08:00:00Z","event":{"teleported":{}}}}"#,
+        r#"{"event":{"seq":0,"at":"2026-11-24T08:00:00Z","extra":1,"event":{"lost":{"path":{"step":"a"},"attempt":1}}}}"#,
+        r#"{"record":{"repeated":{"incident":"ID-2026-00001","actor":{"name":"a","channel":"api"},"at":"2026-11-24T08:00:00Z","more":1}}}"#,
+        r#"{"record":{"forgotten":{}}}"#,
+    ] {
+        assert!(serde_json::from_str::<Line>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn numbers_come_back_to_the_last_bit() {
+    let mut kept = incident(playbooks::incident::IncidentType::Other, "t", moment(0));
+    kept.raw = json!([
+        0.1 + 0.2,
+        1.797_693_134_862_315_7e308,
+        5e-324,
+        u64::MAX,
+        i64::MIN,
+        2.5e-7
+    ]);
+    let text = serde_json::to_string(&kept).unwrap();
+    assert_eq!(serde_json::from_str::<Incident>(&text).unwrap(), kept);
+}
+
+/// Run once for a new kind, and look at the difference: only lines may be added.
+#[test]
+#[ignore = "writes the golden file"]
+fn write_the_golden_file() {
+    let text: String = lines()
+        .iter()
+        .map(|line| serde_json::to_string(line).unwrap() + "\n")
+        .collect();
+    std::fs::write(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/golden/event.v1.jsonl"),
+        text,
+    )
+    .unwrap();
+}
