@@ -15,6 +15,9 @@ use crate::action::{Action, ActionError, Call, Context, Performed, Probe};
 use crate::arguments::text;
 use crate::egress::{Door, Request};
 
+#[cfg(test)]
+mod tests;
+
 /// The header that lets the far end fold a request sent twice.
 pub(crate) const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 
@@ -168,11 +171,11 @@ fn path(text: &str, door: &Door) -> Result<Vec<String>, ActionError> {
             "a path ends before `?` and `#`; give values under `query`",
         ));
     }
-    let segments = text
-        .trim_matches('/')
-        .split('/')
-        .map(decoded)
-        .collect::<Result<Vec<_>, _>>()?;
+    let inner = text.trim_matches('/');
+    let segments = match inner {
+        "" => Vec::new(),
+        _ => inner.split('/').map(decoded).collect::<Result<_, _>>()?,
+    };
     let allowed = words(door, "paths")?;
     let below = |prefix: &str| {
         let prefix: Vec<&str> = prefix

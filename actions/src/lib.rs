@@ -23,4 +23,7 @@ pub mod registry;
 mod ticket;
 
 #[cfg(test)]
+pub(crate) mod contract;
+
+#[cfg(test)]
 mod testing;

@@ -57,7 +57,7 @@ impl Limits {
     /// Takes one call of the rate, or says how long until there is one.
     pub(crate) fn take_rate(&self) -> Result<(), Duration> {
         let Some(rate) = &self.rate else { return Ok(()) };
-        rate.check().map(|()| ()).map_err(|denied| {
+        rate.check().map_err(|denied| {
             // A moment of zero would be asked again at once, for ever.
             denied
                 .wait_time_from(self.clock.elapsed())

@@ -82,9 +82,9 @@ impl Registry {
     /// Opens every connection. Nothing is sent. All problems are told at once.
     pub fn new(
         connections: Vec<ConnectionSettings>,
-        clock: Arc<dyn Clock>,
+        clock: &Arc<dyn Clock>,
     ) -> Result<Self, Vec<ConnectionProblem>> {
-        Self::with_actions(connections, &clock, built_in::actions())
+        Self::with_actions(connections, clock, built_in::actions())
     }
 
     /// A registry of these actions only.

@@ -11,7 +11,7 @@ use playbooks::action_spec::ErrorKind;
 use playbooks::duration::Span;
 
 use super::answer::Answer;
-use super::resolver::Denied;
+use super::resolver::NameError;
 use crate::action::ActionError;
 
 /// Longest wait that a far end may ask for.
@@ -19,7 +19,7 @@ pub const RETRY_AFTER_MAX: Span = Span::hours(1);
 
 /// A request that got no whole answer.
 pub(super) fn transport(error: &reqwest::Error) -> ActionError {
-    if let Some(denied) = source::<Denied>(error) {
+    if let Some(NameError::Denied(denied)) = source::<NameError>(error) {
         return ActionError::policy(denied.to_string());
     }
     if error.is_builder() {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{door, nothing_to_probe, provider, without_nulls};
 use crate::action::{Action, ActionError, Call, Context, Performed, Probe};
 use crate::arguments::{optional_text, text};
-use crate::egress::Request;
+use crate::egress::{Answer, Request};
 
 /// How deep entities may hold entities.
 pub(super) const ENTITY_DEPTH_MAX: usize = 8;
@@ -57,7 +57,7 @@ impl Action for Rdap {
             .data_status(404);
         let answer = door(&context)?.send(request).await?;
         if answer.status() == 404 {
-            return Ok(Performed::output(json!({})));
+            return not_registered(&answer).map(Performed::output);
         }
         let object = answer.json()?;
         if !object.get("objectClassName").is_some_and(Value::is_string) {
@@ -74,6 +74,17 @@ impl Action for Rdap {
     async fn probe(&self, _call: &Call, _context: Context<'_>) -> Probe {
         nothing_to_probe()
     }
+}
+
+/// A 404 in the words of RDAP, or without words, is "not registered"; a web page is a wrong address.
+fn not_registered(answer: &Answer) -> Result<Value, ActionError> {
+    let in_rdap = answer.json().is_ok_and(|body| body.get("errorCode").is_some());
+    if in_rdap || answer.body().is_empty() {
+        return Ok(json!({}));
+    }
+    Err(ActionError::refused(
+        "it answered 404, but not in the words of RDAP; correct the base URL of the connection",
+    ))
 }
 
 /// What is known of an address range.

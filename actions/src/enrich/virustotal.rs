@@ -57,7 +57,8 @@ struct Attributes {
     popular_threat_classification: Option<Classification>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Counts {
     malicious: u64,
     suspicious: u64,
