@@ -7,9 +7,12 @@
 mod fake;
 mod hostile;
 
+mod tests;
+
 use playbooks::action_spec::{ActionSpec, Recovery};
 use playbooks::marking::EffectClass;
 use playbooks::types::Type;
+use serde_json::Value;
 
 pub(crate) use self::fake::{Fake, Reply, Seen};
 pub(crate) use self::hostile::{Body, survives_hostile_answers};
@@ -30,9 +33,13 @@ pub(crate) fn settings(provider: &str, base: &str) -> ConnectionSettings {
     settings
 }
 
-/// A door to a fake.
-pub(crate) fn door(provider: &str, base: &str) -> Door {
-    Door::open(settings(provider, base), TestClock::new()).unwrap()
+/// A door to a fake, with settings of the provider's own.
+pub(crate) fn door(provider: &str, base: &str, own: &Value) -> Door {
+    let mut settings = settings(provider, base);
+    for (name, value) in own.as_object().into_iter().flatten() {
+        settings.settings.insert(name.clone(), value.clone());
+    }
+    Door::open(settings, TestClock::new()).unwrap()
 }
 
 /// The declaration of a provider fits its capability.

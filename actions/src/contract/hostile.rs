@@ -5,7 +5,9 @@
 use playbooks::action_spec::ErrorKind;
 use playbooks::duration::Span;
 
-use super::{Fake, Reply, SECRET, door};
+use serde_json::Value;
+
+use super::{Fake, Reply, SECRET, Seen, door};
 use crate::action::{Action, ActionError, Call, Performed};
 use crate::testing::{HeldFiles, through};
 
@@ -19,31 +21,34 @@ pub(crate) enum Body {
 }
 
 /// Runs an action against every hostile answer. Each becomes a typed failure, and nothing that the
-/// action says holds the secret of the connection.
-pub(crate) async fn survives_hostile_answers(action: &dyn Action, call: &Call, body: Body) {
+/// action says holds the secret of the connection. `own` are the settings of the provider.
+pub(crate) async fn survives_hostile_answers(action: &dyn Action, call: &Call, own: &Value, body: Body) {
     let name = &action.provider().capability;
     let fails_as = |case: &str, result: Result<Performed, ActionError>, kind: ErrorKind| {
         let error = result.expect_err(case);
         assert_eq!(error.kind, kind, "{name}, {case}: {error:?}");
         error
     };
-    let result = answer(action, call, |_| Reply::status(429).with("retry-after", "7")).await;
+    let result = answer(action, call, own, |_| Reply::status(429).with("retry-after", "7")).await;
     let error = fails_as("429", result, ErrorKind::Throttled);
     assert_eq!(error.retry_after, Some(Span::seconds(7)));
     assert!(error.not_sent);
 
-    let result = answer(action, call, |_| Reply::status(429)).await;
+    let result = answer(action, call, own, |_| Reply::status(429)).await;
     assert_eq!(
         fails_as("bare 429", result, ErrorKind::Throttled).retry_after,
         None
     );
 
     for status in [500, 502, 504] {
-        let result = answer(action, call, move |_| Reply::status(status).body("<h1>oops</h1>")).await;
+        let result = answer(action, call, own, move |_| {
+            Reply::status(status).body("<h1>oops</h1>")
+        })
+        .await;
         assert!(!fails_as("5xx", result, ErrorKind::ServerError).not_sent);
     }
     for status in [401, 403] {
-        let result = answer(action, call, move |_| Reply::status(status).body("no")).await;
+        let result = answer(action, call, own, move |_| Reply::status(status).body("no")).await;
         fails_as("4xx", result, ErrorKind::Rejected);
     }
 
@@ -51,7 +56,7 @@ pub(crate) async fn survives_hostile_answers(action: &dyn Action, call: &Call, b
     let elsewhere = format!("{}steal", other.base());
     for status in [301, 302, 307, 308] {
         let elsewhere = elsewhere.clone();
-        let result = answer(action, call, move |_| {
+        let result = answer(action, call, own, move |_| {
             Reply::status(status).with("location", &elsewhere)
         })
         .await;
@@ -60,7 +65,7 @@ pub(crate) async fn survives_hostile_answers(action: &dyn Action, call: &Call, b
     assert!(other.seen().is_empty(), "{name} followed a redirect");
 
     let huge = vec![b'x'; 20 * 1024 * 1024];
-    let result = answer(action, call, move |_| Reply::json(huge.clone())).await;
+    let result = answer(action, call, own, move |_| Reply::json(huge.clone())).await;
     fails_as("20 MB", result, ErrorKind::BadAnswer);
 
     for (case, reply) in [
@@ -76,14 +81,14 @@ pub(crate) async fn survives_hostile_answers(action: &dyn Action, call: &Call, b
         ("not UTF-8", Reply::json(&b"{\"data\": \"\xff\xfe\"}"[..])),
         ("deep", Reply::json("[".repeat(100_000))),
     ] {
-        let result = answer(action, call, move |_| reply.clone()).await;
+        let result = answer(action, call, own, move |_| reply.clone()).await;
         if body == Body::Needed {
             fails_as(case, result, ErrorKind::BadAnswer);
         }
     }
 
     for status in [200, 400, 404, 500] {
-        let result = answer(action, call, move |seen| {
+        let result = answer(action, call, own, move |seen| {
             let echo = format!("{:?} {:?}", seen.headers, seen.uri);
             Reply::json(serde_json::json!({ "error": echo, "echo": SECRET }).to_string()).code(status)
         })
@@ -96,10 +101,11 @@ pub(crate) async fn survives_hostile_answers(action: &dyn Action, call: &Call, b
 async fn answer(
     action: &dyn Action,
     call: &Call,
-    reply: impl Fn(&super::Seen) -> Reply + Send + Sync + 'static,
+    own: &Value,
+    reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
 ) -> Result<Performed, ActionError> {
     let fake = Fake::start(reply).await;
-    let door = door(&action.provider().provider, fake.base());
+    let door = door(&action.provider().provider, fake.base(), own);
     let files = HeldFiles::default();
     let result = action.perform(call, through(&door, &files)).await;
     assert!(

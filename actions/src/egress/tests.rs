@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use playbooks::action_spec::ErrorKind;
 use playbooks::duration::Span;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -91,7 +92,12 @@ fn literals_in_every_spelling_are_refused_before_anything_is_sent() {
         });
         assert!(refused.is_err(), "{host} must stay refused");
     }
-    assert!(opened("https://10.0.0.1/", |settings| settings.allow_private = true).is_ok());
+    assert!(
+        opened("https://10.0.0.1/", |settings| {
+            settings.allow_private = true;
+        })
+        .is_ok()
+    );
 }
 
 #[test]
@@ -219,7 +225,7 @@ async fn answers_are_read_up_to_their_limit_decompressed() {
     // 10 MB of zeros in about 10 kB.
     let bomb = include_bytes!("tests/ten-megabytes.gz");
     let fake = Fake::start(|_| Reply::json(&bomb[..]).with("content-encoding", "gzip")).await;
-    let error = door("http", fake.base())
+    let error = door("http", fake.base(), &Value::Null)
         .send(Request::get("x"))
         .await
         .unwrap_err();
@@ -231,7 +237,7 @@ async fn what_was_not_sent_is_certain() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/", unused.local_addr().unwrap());
     drop(unused);
-    let error = door("http", &base)
+    let error = door("http", &base, &Value::Null)
         .send(Request::get("secret-path").query("q", "secret-query"))
         .await
         .unwrap_err();
@@ -242,7 +248,10 @@ async fn what_was_not_sent_is_certain() {
     // TLS is spoken to a server that does not.
     let fake = Fake::start(|_| Reply::json("{}")).await;
     let base = fake.base().replace("http:", "https:");
-    let error = door("http", &base).send(Request::get("x")).await.unwrap_err();
+    let error = door("http", &base, &Value::Null)
+        .send(Request::get("x"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
     assert!(error.not_sent);
     assert!(fake.seen().is_empty());
@@ -255,7 +264,8 @@ async fn raw(bytes: &'static [u8]) -> String {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0_u8; 4_096];
-            stream.read(&mut request).await.unwrap();
+            let read = stream.read(&mut request).await.unwrap();
+            assert!(read > 0);
             stream.write_all(bytes).await.unwrap();
         }
     });
@@ -273,7 +283,10 @@ async fn what_broke_after_sending_is_not_certain() {
         (b"SSH-2.0-OpenSSH_9.6\r\n", ErrorKind::ServerError),
     ] {
         let base = raw(bytes).await;
-        let error = door("http", &base).send(Request::post("x")).await.unwrap_err();
+        let error = door("http", &base, &Value::Null)
+            .send(Request::post("x"))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
         assert!(!error.not_sent);
     }
@@ -284,7 +297,7 @@ async fn silence_is_a_timeout_and_not_certain() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/", listener.local_addr().unwrap());
     let request = Request::post("x").timeout(Span::milliseconds(50));
-    let error = door("http", &base).send(request).await.unwrap_err();
+    let error = door("http", &base, &Value::Null).send(request).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
     assert!(!error.not_sent);
 }
@@ -292,7 +305,7 @@ async fn silence_is_a_timeout_and_not_certain() {
 #[tokio::test]
 async fn statuses_that_are_data_are_answers() {
     let fake = Fake::start(|_| Reply::json("{}").code(404)).await;
-    let door = door("http", fake.base());
+    let door = door("http", fake.base(), &Value::Null);
     assert_eq!(
         door.send(Request::get("x").data_status(404))
             .await

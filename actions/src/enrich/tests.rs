@@ -347,6 +347,6 @@ async fn every_provider_survives_hostile_answers() {
             _ => json!({"domain": "login.example"}),
         };
         let asked = call(&spec.capability, arguments);
-        survives_hostile_answers(action.as_ref(), &asked, Body::Needed).await;
+        survives_hostile_answers(action.as_ref(), &asked, &Value::Null, Body::Needed).await;
     }
 }

@@ -1,13 +1,14 @@
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use playbooks::action_spec::ErrorKind;
 use serde_json::{Value, json};
 
 use super::actions;
 use crate::action::{Action, ActionError, Performed};
-use crate::clock::TestClock;
-use crate::contract::{Body, Fake, Reply, keeps_its_promise, settings, survives_hostile_answers};
-use crate::egress::Door;
+use crate::contract::{
+    Body, Fake, Reply, door, keeps_its_promise, repeats_without_harm, survives_hostile_answers,
+};
 use crate::testing::{HeldFiles, call, through};
 
 fn provider(word: &str) -> Arc<dyn Action> {
@@ -17,17 +18,9 @@ fn provider(word: &str) -> Arc<dyn Action> {
         .unwrap()
 }
 
-fn door(fake: &Fake, allowed: &Value) -> Door {
-    let mut settings = settings("http", fake.base());
-    for (name, value) in allowed.as_object().unwrap() {
-        settings.settings.insert(name.clone(), value.clone());
-    }
-    Door::open(settings, TestClock::new()).unwrap()
-}
-
 async fn send(fake: &Fake, word: &str, arguments: Value) -> Result<Performed, ActionError> {
     let allowed = json!({"methods": ["GET", "POST", "DELETE"], "paths": ["/api/reports", "/open/"]});
-    let door = door(fake, &allowed);
+    let door = door("http", fake.base(), &allowed);
     let files = HeldFiles::default();
     provider(word)
         .perform(&call("http.request", arguments), through(&door, &files))
@@ -138,14 +131,14 @@ async fn a_connection_that_allows_nothing_allows_nothing() {
     let fake = Fake::start(|_| Reply::json("{}")).await;
     let files = HeldFiles::default();
     let arguments = json!({"method": "GET", "path": "/"});
-    let silent = door(&fake, &json!({}));
+    let silent = door("http", fake.base(), &json!({}));
     let asked = call("http.request", arguments);
     let error = provider("http")
         .perform(&asked, through(&silent, &files))
         .await
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Policy);
-    let reads = door(&fake, &json!({"paths": ["/"]}));
+    let reads = door("http", fake.base(), &json!({"paths": ["/"]}));
     provider("http")
         .perform(&asked, through(&reads, &files))
         .await
@@ -165,38 +158,30 @@ async fn bodies_that_are_no_record_are_left_out() {
 
 #[tokio::test]
 async fn hostile_answers_are_survived() {
-    // The fake of the check allows nothing, so the connection is opened here for all paths.
     let asked = call("http.request", json!({"method": "GET", "path": "/"}));
-    let action = AllPaths(provider("http"));
-    survives_hostile_answers(&action, &asked, Body::Ignored).await;
+    let own = json!({"paths": ["/"]});
+    survives_hostile_answers(provider("http").as_ref(), &asked, &own, Body::Ignored).await;
 }
 
-/// The same action on a connection that allows every path.
-#[derive(Debug)]
-struct AllPaths(Arc<dyn Action>);
-
-#[async_trait::async_trait]
-impl Action for AllPaths {
-    fn provider(&self) -> &playbooks::action_spec::ProviderSpec {
-        self.0.provider()
-    }
-    async fn perform(
-        &self,
-        call: &crate::action::Call,
-        context: crate::action::Context<'_>,
-    ) -> Result<Performed, ActionError> {
-        let base = context.door.unwrap().base_url().unwrap();
-        let mut settings = settings("http", base.as_str());
-        settings.settings.insert("paths".to_owned(), json!(["/"]));
-        let door = Door::open(settings, TestClock::new()).unwrap();
-        let files = HeldFiles::default();
-        self.0.perform(call, through(&door, &files)).await
-    }
-    async fn probe(
-        &self,
-        call: &crate::action::Call,
-        context: crate::action::Context<'_>,
-    ) -> crate::action::Probe {
-        self.0.probe(call, context).await
-    }
+#[tokio::test]
+async fn a_far_end_that_honours_the_key_does_it_once() {
+    let done = Arc::new(Mutex::new(BTreeSet::new()));
+    let keys = Arc::clone(&done);
+    let fake = Fake::start(move |seen| {
+        keys.lock()
+            .unwrap()
+            .insert(seen.header("idempotency-key").unwrap().to_owned());
+        Reply::json("{}")
+    })
+    .await;
+    let door = door(
+        "http_keyed",
+        fake.base(),
+        &json!({"methods": ["POST"], "paths": ["/"]}),
+    );
+    let asked = call("http.request", json!({"method": "POST", "path": "/x"}));
+    let action = provider("http_keyed");
+    repeats_without_harm(action.as_ref(), &asked, &door, || done.lock().unwrap().len()).await;
+    assert!(fake.seen().iter().all(|seen| seen.method == "POST"));
+    assert_eq!(fake.seen().len(), 2);
 }
