@@ -170,10 +170,9 @@ fn has_brace_pair_outside_strings(text: &str) -> bool {
             Some(_) if escaped => escaped = false,
             Some(_) if character == '\\' => escaped = true,
             Some(open) if character == open => quote = None,
-            Some(_) => {}
             None if matches!(character, '\'' | '"') => quote = Some(character),
             None if character == previous && matches!(character, '}' | '{') => return true,
-            None => {}
+            _ => {}
         }
         previous = if quote.is_some() { ' ' } else { character };
     }

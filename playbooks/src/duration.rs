@@ -110,3 +110,50 @@ impl<'de> Deserialize<'de> for Span {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_and_printed_in_their_largest_whole_unit() {
+        for (text, printed) in [
+            ("500ms", "500ms"),
+            ("1500ms", "1500ms"),
+            ("30s", "30s"),
+            ("60s", "1m"),
+            ("90m", "90m"),
+            ("120m", "2h"),
+            ("24h", "1d"),
+            ("7d", "7d"),
+            ("0s", "0s"),
+        ] {
+            assert_eq!(
+                text.parse::<Span>().map(|span| span.to_string()).as_deref(),
+                Ok(printed)
+            );
+        }
+        for text in [
+            "",
+            "7",
+            "d",
+            "7 d",
+            "7D",
+            "-7d",
+            "1.5h",
+            "1h30m",
+            "7days",
+            "99999999999999999999s",
+            "٣d",
+        ] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_at_most_a_year_and_a_day() {
+        assert!(format!("{}d", SPAN_DAYS_MAX - 1).parse::<Span>().is_ok());
+        assert!(format!("{SPAN_DAYS_MAX}d").parse::<Span>().is_ok());
+        assert!(format!("{}d", SPAN_DAYS_MAX + 1).parse::<Span>().is_err());
+    }
+}

@@ -56,6 +56,7 @@ impl<'a> Snippet<'a> {
         start..end
     }
     /// A part of this text as a snippet of its own; the whole when the bytes do not fit.
+    #[must_use]
     pub fn part(&self, bytes: Place) -> Self {
         let Some(text) = self.text.get(bytes.clone()) else {
             return self.clone();
@@ -140,5 +141,47 @@ fn skip_to(rest: &str, character: char) -> &str {
     {
         Some((found, _)) => rest.get(found..).unwrap_or(rest),
         None => rest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(yaml: &str, text: &str, wanted: &str) -> String {
+        let source = Source::new("p.yaml", yaml);
+        let start = yaml.find(": ").map_or(0, |at| at + 2);
+        let snippet = Snippet::new(&source, start..yaml.len(), text);
+        let at = text.find(wanted).expect("the word is in the text");
+        yaml[snippet.place_of(&(at..at + wanted.len()))].to_owned()
+    }
+
+    #[test]
+    fn places_lead_back_through_quotes_folds_and_escapes() {
+        for (yaml, text) in [
+            ("a: one two three", "one two three"),
+            ("a: 'it''s two three'", "it's two three"),
+            ("a: \"say \\\"hi\\\" two\\tx three\"", "say \"hi\" two\tx three"),
+            ("a: >-\n  one\n  two\n\n  three\n", "one two\nthree"),
+            ("a: |\n    one\n      two\n    three\n", "one\n  two\nthree\n"),
+            ("a: one\r\n  two three", "one two three"),
+            ("a: é two ü three", "é two ü three"),
+        ] {
+            assert_eq!(found(yaml, text, "two"), "two", "{yaml}");
+            assert_eq!(found(yaml, text, "three"), "three", "{yaml}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_does_not_fit_its_place_costs_precision_only() {
+        let source = Source::new("p.yaml", "short é");
+        for text in ["something else altogether", "", "éééé\n\n\n", "shortshort"] {
+            let snippet = Snippet::new(&source, 0..8, text);
+            for (at, _) in text.char_indices() {
+                let place = snippet.place_of(&(at..text.len()));
+                assert!(source.text.get(place.clone()).is_some(), "{text} {place:?}");
+            }
+            assert!(source.text.get(snippet.part(0..text.len()).place()).is_some());
+        }
     }
 }

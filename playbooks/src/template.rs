@@ -20,7 +20,7 @@ mod functions;
 mod render;
 mod scan;
 
-pub use self::render::{EACH_ITEMS_MAX, EACH_ITEMS_TOTAL_MAX, OUTPUT_BYTES_MAX};
+pub use self::render::{EACH_ITEMS_MAX, EACH_ITEMS_TOTAL_MAX, FUNCTION_BYTES_MAX, OUTPUT_BYTES_MAX};
 pub use self::scan::{TEMPLATE_BYTES_MAX, TEMPLATE_DEPTH_MAX};
 
 /// Whether a template may have `{{#if}}`, `{{#each}}` and their kin.

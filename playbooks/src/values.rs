@@ -91,18 +91,10 @@ impl Checker {
             (Type::Optional(_), Value::Null) => Ok(Value::Null),
             (Type::Optional(inner), value) => self.value(value, inner),
             (_, Value::Null) => Err(self.wrong(&ty.to_string(), value)),
-            (Type::Bool, Value::Bool(_)) | (Type::String, Value::String(_)) => Ok(value.clone()),
-            (Type::Int, Value::Number(number)) if number.as_i64().is_some() => Ok(value.clone()),
-            (Type::Double, Value::Number(_)) => Ok(value.clone()),
+            (ty, value) if is_as_written(ty, value) => Ok(value.clone()),
             (Type::Text(form), Value::String(text)) => canonical_text(text, *form)
                 .map(Value::String)
                 .map_err(|why| self.mismatch(&why, value)),
-            (Type::OneOf(words) | Type::Ordered { words, .. }, Value::String(word))
-                if words.contains(word) =>
-            {
-                Ok(value.clone())
-            }
-            (Type::OneOf(_), _) => Err(self.wrong(&ty.to_string(), value)),
             (Type::Ordered { name, words }, _) => {
                 Err(self.wrong(&format!("{name} ({})", words.join(", ")), value))
             }
@@ -178,7 +170,11 @@ impl Checker {
         let mut path = String::new();
         for segment in &self.path {
             match segment {
-                Segment::Item(index) => path.push_str(&format!("[{index}]")),
+                Segment::Item(index) => {
+                    path.push('[');
+                    path.push_str(&index.to_string());
+                    path.push(']');
+                }
                 Segment::Field(name) => {
                     if !path.is_empty() {
                         path.push('.');
@@ -192,6 +188,18 @@ impl Checker {
             expected: expected.to_owned(),
             found: describe(found),
         }
+    }
+}
+
+/// Whether a value is of a type of which each value has one spelling.
+fn is_as_written(ty: &Type, value: &Value) -> bool {
+    match (ty, value) {
+        (Type::Bool, Value::Bool(_))
+        | (Type::String, Value::String(_))
+        | (Type::Double, Value::Number(_)) => true,
+        (Type::Int, Value::Number(number)) => number.as_i64().is_some(),
+        (Type::OneOf(words) | Type::Ordered { words, .. }, Value::String(word)) => words.contains(word),
+        _ => false,
     }
 }
 

@@ -50,7 +50,7 @@ impl Budget {
 }
 
 /// Roughly how many bytes a value takes.
-fn weight(value: &Value) -> usize {
+pub(crate) fn weight(value: &Value) -> usize {
     const CELL: usize = 32;
     CELL + match value {
         Value::String(text) => text.len(),

@@ -250,13 +250,13 @@ impl Checker<'_> {
                     Argument::wrong(parameter)
                 }
             },
-            Parameter::Name(name) => match handlebars::Path::parse(name) {
-                Ok(path) => self.path(&path, parameter, tag),
-                Err(_) => {
-                    self.report("PB116", tag, "a name goes here");
-                    Argument::wrong(parameter)
+            Parameter::Name(name) => {
+                if let Ok(path) = handlebars::Path::parse(name) {
+                    return self.path(&path, parameter, tag);
                 }
-            },
+                self.report("PB116", tag, "a name goes here");
+                Argument::wrong(parameter)
+            }
             _ => {
                 self.report("PB116", tag, "this form does not exist here");
                 Argument::wrong(parameter)

@@ -3,11 +3,15 @@
 //! Owns that none of them writes to the output itself: each gives back a value, and the one door
 //! [`Write`] turns it into text that the sink's escape then sees.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, RenderContext, RenderError, RenderErrorReason, ScopedJson,
 };
 use serde_json::Value;
 
+use crate::expression::budget::weight;
 use crate::expression::functions::{defang, local_time};
 use crate::types::{TextForm, Type};
 use crate::values::{canonical_text, describe, parse_span};
@@ -170,6 +174,35 @@ impl HelperDef for Inline {
             Self::Not => Value::Bool(!values.truths()?.first().copied().unwrap_or(false)),
         };
         Ok(ScopedJson::Derived(value))
+    }
+}
+
+/// A function that pays for the arguments it works on. Loops and long templates call functions
+/// often; this keeps the work of one rendering within a sum.
+pub(super) struct Metered {
+    pub(super) function: Inline,
+    /// Bytes left for this rendering, shared by all its functions.
+    pub(super) left: Arc<AtomicUsize>,
+}
+
+impl HelperDef for Metered {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        state: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        let cost = helper.params().iter().map(|given| weight(given.value())).sum();
+        let left = self.left.load(Ordering::Relaxed);
+        let Some(rest) = left.checked_sub(cost) else {
+            return Err(failed(format!(
+                "the functions of one text work on at most {} bytes",
+                super::render::FUNCTION_BYTES_MAX
+            )));
+        };
+        self.left.store(rest, Ordering::Relaxed);
+        self.function.call_inner(helper, registry, context, state)
     }
 }
 

@@ -3,8 +3,8 @@
 //! Owns what may reach a template at run time: the values of the paths it reads and nothing else.
 //! What it writes is never rendered again.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use handlebars::{
     BlockContext, BlockParamHolder, Context, Handlebars, Helper, HelperDef, HelperResult, Output,
@@ -12,7 +12,7 @@ use handlebars::{
 };
 use serde_json::{Map, Value};
 
-use super::functions::{DateIn, INLINE, WRITE, Write, failed};
+use super::functions::{DateIn, INLINE, Metered, WRITE, Write, failed};
 use super::{Slot, Template};
 use crate::action_spec::Sink;
 use crate::names::{Names, Unresolved, lookup};
@@ -23,6 +23,9 @@ pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 pub const EACH_ITEMS_MAX: usize = 1_000;
 /// Items of all lists, nested ones counted each time, of one rendering.
 pub const EACH_ITEMS_TOTAL_MAX: usize = 10_000;
+
+/// Bytes that the functions of one rendering work on, all calls together.
+pub const FUNCTION_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Renders a checked template.
 pub(super) fn render(template: &Template, names: &dyn Names) -> Result<String, Unresolved> {
@@ -43,6 +46,17 @@ pub(super) fn render(template: &Template, names: &dyn Names) -> Result<String, U
     };
     let mut state = RenderContext::new(None);
     state.register_local_helper("each", Box::new(Each::default()));
+    let left = Arc::new(AtomicUsize::new(FUNCTION_BYTES_MAX));
+    for (name, function, _) in INLINE {
+        let left = Arc::clone(&left);
+        state.register_local_helper(
+            name,
+            Box::new(Metered {
+                function: *function,
+                left,
+            }),
+        );
+    }
     if template.needs_zone {
         let zone = zone(names);
         state.register_local_helper("date", Box::new(DateIn { zone }));
@@ -175,9 +189,6 @@ fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
     registry.register_escape_fn(escape);
     for unwanted in ["log", "lookup", "raw", "each"] {
         registry.unregister_helper(unwanted);
-    }
-    for (name, function, _) in INLINE {
-        registry.register_helper(name, Box::new(*function));
     }
     registry.register_helper(WRITE, Box::new(Write));
     registry

@@ -101,6 +101,7 @@ fn a_canonical_text_is_its_own_spelling() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn values_are_checked_and_spelled_all_the_way_down() {
     for (of, value, expected) in [
         ("int", json!(7), Ok(json!(7))),

@@ -203,14 +203,14 @@ pub(in crate::expression) fn compare_values(one: &Value, two: &Value, ty: &Type)
         Type::Duration => Ok(span_of(one)?.cmp(&span_of(two)?)),
         _ => match (one, two) {
             (Value::String(one), Value::String(two)) => Ok(one.cmp(two)),
-            (Value::Number(one), Value::Number(two)) => match (one.as_i64(), two.as_i64()) {
-                (Some(one), Some(two)) => Ok(one.cmp(&two)),
-                _ => {
-                    let (one, two) = (one.as_f64().unwrap_or(f64::NAN), two.as_f64().unwrap_or(f64::NAN));
-                    one.partial_cmp(&two)
-                        .ok_or_else(|| "these numbers have no order".to_owned())
+            (Value::Number(one), Value::Number(two)) => {
+                if let (Some(one), Some(two)) = (one.as_i64(), two.as_i64()) {
+                    return Ok(one.cmp(&two));
                 }
-            },
+                let (one, two) = (one.as_f64().unwrap_or(f64::NAN), two.as_f64().unwrap_or(f64::NAN));
+                one.partial_cmp(&two)
+                    .ok_or_else(|| "these numbers have no order".to_owned())
+            }
             (one, two) => Err(format!("{} and {} have no order", describe(one), describe(two))),
         },
     }

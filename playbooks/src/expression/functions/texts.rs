@@ -9,6 +9,8 @@ use super::{Function, Given, Trouble};
 use crate::expression::budget::Budget;
 use crate::values::describe;
 
+/// Up to here every whole number is a double of its own: 2^53.
+const WHOLE_DOUBLE_MAX: f64 = 9_007_199_254_740_992.0;
 /// Longest text that is compared for likeness, in characters.
 const SIMILARITY_CHARACTERS_MAX: usize = 512;
 
@@ -142,16 +144,12 @@ fn int(value: &Value) -> Result<Value, Trouble> {
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Ok(Value::from(whole)),
             (None, Some(float)) => {
-                // `as` saturates; the comparison below refuses what does not fit.
-                #[expect(clippy::cast_possible_truncation, reason = "checked by the round trip")]
-                let whole = float.trunc() as i64;
-                #[expect(clippy::cast_precision_loss, reason = "compared for equality only")]
-                let same = whole as f64 == float.trunc();
-                if same {
-                    Ok(Value::from(whole))
-                } else {
-                    Err(wrong())
+                if float.abs() > WHOLE_DOUBLE_MAX {
+                    return Err(wrong());
                 }
+                #[expect(clippy::cast_possible_truncation, reason = "the range is checked above")]
+                let whole = float.trunc() as i64;
+                Ok(Value::from(whole))
             }
             (None, None) => Err(wrong()),
         },

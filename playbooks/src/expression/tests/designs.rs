@@ -33,6 +33,7 @@ fn arguments(env: &TypeEnv, arguments: &[(&str, &str)]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn phishing_report() {
     let mut env = env_of(&[IncidentType::Phishing]);
     let when = compiled(

@@ -56,10 +56,18 @@ fn long_and_deep_texts_are_refused_and_the_process_lives() {
             ("1-", ""),
             ("\"", ""),
             ("a.b.c(", ""),
+            ("x.int==1?1:(", ""),
         ] {
             let text = fill(piece, last);
             assert!(text.len() <= EXPRESSION_BYTES_MAX);
             let _ = code(&text);
+        }
+        // A raw text and a comment hide brackets from the count; the parser has a limit of its own.
+        for hidden in ["r'\\'+", "1 // '\n+", "'''it's'''+"] {
+            for bracket in ["(", "[", "{", "x["] {
+                let count = (EXPRESSION_BYTES_MAX - hidden.len()) / bracket.len();
+                assert!(code(&(hidden.to_owned() + &bracket.repeat(count))).is_some());
+            }
         }
         let selected = "x".to_owned() + &".b".repeat(500);
         assert_eq!(code(&selected), Some("PB221"));

@@ -51,6 +51,7 @@ fn all_refused(expected: &Expected, table: &[(&str, &str, &str)]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_mistake_has_its_code_and_its_place() {
     all_refused(
         &Expected::Any,

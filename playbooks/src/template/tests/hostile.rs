@@ -93,6 +93,29 @@ fn nested_loops_over_large_lists_end_early() {
 }
 
 #[test]
+fn functions_over_large_values_cost_a_bounded_sum() {
+    let mut given = values();
+    given["incident"]["raw"] = json!({"text": "x".repeat(1024 * 1024)});
+    given["verdict"] = json!("x".repeat(1024 * 1024));
+    given["many"] = json!(vec![Vec::<i64>::new(); 1_000]);
+    for call in [
+        "{{len (json incident.raw)}}",
+        "{{#if (eq (upper verdict) \"x\")}}{{/if}}",
+    ] {
+        let looped = compiled(&format!("{{{{#each many}}}}{call}{{{{/each}}}}"), &env());
+        assert!(
+            matches!(looped.render(&Given(given.clone())), Err(Unresolved::Failed(why)) if why.contains("bytes"))
+        );
+        assert!(compiled(call, &env()).render(&Given(given.clone())).is_ok());
+        assert!(
+            compiled(&call.repeat(400), &env())
+                .render(&Given(given.clone()))
+                .is_err()
+        );
+    }
+}
+
+#[test]
 fn open_data_of_another_kind_fails_instead_of_printing_a_placeholder() {
     let mut env = env();
     env.add_proven(["open.list".to_owned(), "open.n".to_owned()]);

@@ -17,6 +17,7 @@ fn refused(text: &str, blocks: Blocks) -> Vec<(String, String)> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_mistake_has_its_code_and_its_place() {
     let mut wrong = Vec::new();
     for (text, code, place) in [
