@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use playbooks::duration::Span;
 use playbooks::incident::{FileRef, Incident};
 use playbooks::operator::Entity;
+use serde_json::Value;
 
 pub use batch::ALERTS_MAX;
 pub use mail::{MAIL_BYTES_MAX, MAIL_PARTS_MAX};
@@ -70,13 +71,21 @@ pub struct MappedIncident {
     pub files: Vec<KeptFile>,
 }
 
-/// A file that came with an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file that came with an alert. `Debug` shows no content.
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptFile {
     /// Name, digest, size and declared type, as the incident has them.
     pub reference: FileRef,
     /// The content.
     pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for KeptFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeptFile")
+            .field("reference", &self.reference)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The formats that are understood.
@@ -230,14 +239,22 @@ impl From<JsonError> for Refusal {
 /// Turns bytes into incidents of the context's entity. All or nothing: one broken alert refuses
 /// the request, so a sender never has to guess what was taken.
 pub fn map(mapper: Mapper, bytes: &[u8], context: &MappingContext<'_>) -> Result<Vec<Mapped>, Refusal> {
+    if mapper == Mapper::Mail {
+        return mail::map(bytes, context).map(|mapped| vec![mapped]);
+    }
+    batch::each(bytes, |alert| map_alert(mapper, alert, context))
+}
+
+/// Turns one alert into what it is. A mail is no JSON, so it is refused here.
+fn map_alert(mapper: Mapper, alert: Value, context: &MappingContext<'_>) -> Result<Mapped, Refusal> {
     match mapper {
-        Mapper::Mail => mail::map(bytes, context).map(|mapped| vec![mapped]),
-        Mapper::Json => batch::each(bytes, |value| generic::map(value, context)),
-        Mapper::Suricata => batch::each(bytes, |value| suricata::map(value, context)),
-        Mapper::GuardDuty => batch::each(bytes, |value| guardduty::map(value, context)),
-        Mapper::CrowdStrike => batch::each(bytes, |value| crowdstrike::map(value, context)),
-        Mapper::Wazuh => batch::each(bytes, |value| wazuh::map(value, context)),
-        Mapper::Xarf => batch::each(bytes, |value| xarf::map(value, context)),
+        Mapper::Json => generic::map(alert, context),
+        Mapper::Suricata => suricata::map(alert, context),
+        Mapper::GuardDuty => guardduty::map(alert, context),
+        Mapper::CrowdStrike => crowdstrike::map(alert, context),
+        Mapper::Wazuh => wazuh::map(alert, context),
+        Mapper::Xarf => xarf::map(alert, context),
+        Mapper::Mail => Err(Refusal::invalid("", "a mail is not JSON", "send its bytes")),
     }
 }
 

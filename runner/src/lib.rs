@@ -4,3 +4,5 @@ pub(crate) mod entities;
 pub mod intake;
 pub mod json_strict;
 pub mod range;
+#[cfg(test)]
+mod samples;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::look::Look;
-use super::{Mapped, Mapper, Refusal, RefusalKind, crowdstrike, guardduty, mail, suricata, wazuh, xarf};
+use super::{Mapper, Refusal, RefusalKind, crowdstrike, guardduty, mail, suricata, wazuh, xarf};
 use crate::json_strict;
 
 /// Whether a record looks like one of a format.
@@ -16,10 +16,10 @@ pub const ALERTS_MAX: usize = 1_000;
 const LISTS: &[&str] = &["Findings", "findings", "resources"];
 
 /// Maps every alert in the bytes.
-pub(super) fn each(
+pub(super) fn each<T>(
     bytes: &[u8],
-    mut map: impl FnMut(Value) -> Result<Mapped, Refusal>,
-) -> Result<Vec<Mapped>, Refusal> {
+    mut map: impl FnMut(Value) -> Result<T, Refusal>,
+) -> Result<Vec<T>, Refusal> {
     let alerts = alerts(bytes)?;
     if alerts.len() > ALERTS_MAX {
         let reason = format!(

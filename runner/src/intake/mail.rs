@@ -34,21 +34,43 @@ const FORWARD_MARKS: &[&str] = &[
     "fwd:", "fw:", "tr:", "wg:", "rv:", "i:", "doorst:", "enc:", "vs:", "vb:", "pd:",
 ];
 
-/// Whether bytes begin like a mail: with a header, or with the envelope line of a mailbox.
+/// Headers of which every mail has at least one.
+const USUAL_HEADERS: &[&str] = &[
+    "from",
+    "to",
+    "subject",
+    "date",
+    "message-id",
+    "received",
+    "return-path",
+    "delivered-to",
+    "mime-version",
+];
+/// Lines in which one of them is looked for.
+const HEADER_LINES_MAX: usize = 300;
+
+/// Whether bytes begin like a mail: header lines, among them a usual one.
 pub(super) fn looks_like(bytes: &[u8]) -> bool {
-    let bytes = without_mark(bytes);
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let name = first
+    let mut lines = without_mark(bytes)
+        .split(|byte| *byte == b'\n')
+        .take(HEADER_LINES_MAX);
+    let first = lines.clone().next().unwrap_or_default();
+    let begins = header_name(first).is_some() || first.starts_with(b"From ");
+    let usual = |name: &[u8]| {
+        USUAL_HEADERS
+            .iter()
+            .any(|usual| name.eq_ignore_ascii_case(usual.as_bytes()))
+    };
+    begins && lines.any(|line| header_name(line).is_some_and(usual))
+}
+
+/// What stands before the colon of a header line.
+fn header_name(line: &[u8]) -> Option<&[u8]> {
+    let name = line.get(..line.iter().position(|byte| *byte == b':')?)?;
+    let plain = name
         .iter()
-        .position(|byte| *byte == b':')
-        .and_then(|colon| first.get(..colon));
-    let header = name.is_some_and(|name| {
-        (1..=76).contains(&name.len())
-            && name
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    });
-    header || bytes.starts_with(b"From ")
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    (plain && !name.is_empty()).then_some(name)
 }
 
 /// Maps one mail.

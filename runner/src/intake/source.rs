@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use playbooks::operator::Entity;
 use serde_json::Value;
 use state::access::Reach;
 use state::ids::EntityId;
 
-use super::{Mapper, Refusal};
+use super::{Mapped, Mapper, MappingContext, Refusal, batch};
 
 /// Somebody alerts come from, as the operator declared it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,46 @@ impl Source {
                 )
             }),
         }
+    }
+}
+
+impl Source {
+    /// Turns the bytes of this source into incidents, each of its entity. All or nothing.
+    pub fn receive(
+        &self,
+        bytes: &[u8],
+        entities: &BTreeMap<String, Entity>,
+        now: Timestamp,
+    ) -> Result<Vec<(EntityId, Mapped)>, Refusal> {
+        let known = |id: &EntityId| {
+            entities.get(id.as_str()).ok_or_else(|| {
+                let reason = format!("the entity `{id}` of source {} does not exist", self.name);
+                Refusal::invalid("", reason, "write its file, or change sortie.toml")
+            })
+        };
+        if let Binding::Entity(id) = &self.binding {
+            let context = MappingContext {
+                entity: known(id)?,
+                now,
+            };
+            let found = super::map(self.mapper, bytes, &context)?;
+            return Ok(found.into_iter().map(|mapped| (id.clone(), mapped)).collect());
+        }
+        if self.mapper == Mapper::Mail {
+            return Err(Refusal::invalid(
+                "",
+                "a mail names no sensor",
+                "bind the source to one entity",
+            ));
+        }
+        batch::each(bytes, |alert| {
+            let id = self.entity(&alert)?.clone();
+            let context = MappingContext {
+                entity: known(&id)?,
+                now,
+            };
+            Ok((id, super::map_alert(self.mapper, alert, &context)?))
+        })
     }
 }
 

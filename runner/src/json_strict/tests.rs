@@ -1,24 +1,8 @@
 //! Limits one below, at and above; the whole of `JSONTestSuite` when it is at hand.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::*;
-
-/// The folder of real samples, if this machine has it.
-fn samples() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "tests may be pointed at samples")]
-    let named = std::env::var("SORTIE_SAMPLES").ok().map(PathBuf::from);
-    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    named
-        .into_iter()
-        .chain([
-            workspace.join("../shared/data"),
-            workspace.join("../../shared/data"),
-        ])
-        .find(|folder| folder.is_dir())
-}
 
 fn fault(text: &str) -> Fault {
     parse(text.as_bytes()).unwrap_err().fault
@@ -26,8 +10,7 @@ fn fault(text: &str) -> Fault {
 
 #[test]
 fn the_json_test_suite_is_judged_as_it_asks() {
-    let Some(folder) = samples().map(|root| root.join("bad-input/json-test-suite")) else {
-        println!("skipped: no samples");
+    let Some(folder) = crate::samples::all("bad-input/json-test-suite") else {
         return;
     };
     let mut seen = 0;

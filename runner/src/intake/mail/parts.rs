@@ -25,6 +25,8 @@ const ENCODING_HEADER: &[u8] = b"content-transfer-encoding";
 /// The same header by the name under which the parser does not know it.
 const HIDDEN_HEADER: &str = "xontent-transfer-encoding";
 const TYPE_HEADER: &[u8] = b"content-type";
+/// Where the first `-` of both stands.
+const DASH_AT: usize = 7;
 
 /// A mail with its structure known and its parts still encoded.
 #[derive(Debug)]
@@ -46,7 +48,13 @@ impl<'m> Opened<'m> {
     pub(super) fn open(bytes: &[u8]) -> Result<Opened<'static>, Refusal> {
         guard(bytes, 0)?;
         let hidden = without_encodings(bytes);
-        let message = parse(&hidden)?;
+        let message = parse(&hidden)?.ok_or_else(|| {
+            Refusal::invalid(
+                "",
+                "this cannot be read as a mail",
+                "send the whole message, headers first",
+            )
+        })?;
         let mut parts = Vec::new();
         for part in &message.parts {
             if let Some(part) = decoded(part, &hidden) {
@@ -83,14 +91,15 @@ impl<'m> Opened<'m> {
     }
 }
 
+/// The structure of a mail; `None` when there is no header.
+///
 /// The parser says that it never panics; should it, that is one bad mail and not the end.
-fn parse(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
-    let parsed = catch_unwind(AssertUnwindSafe(|| MessageParser::default().parse(bytes)));
-    parsed.ok().flatten().ok_or_else(|| {
+fn parse(bytes: &[u8]) -> Result<Option<Message<'_>>, Refusal> {
+    catch_unwind(AssertUnwindSafe(|| MessageParser::default().parse(bytes))).map_err(|_| {
         Refusal::invalid(
             "",
-            "this cannot be read as a mail",
-            "send the whole message, headers first",
+            "this mail breaks the reader of mails",
+            "report this, with the mail",
         )
     })
 }
@@ -107,8 +116,10 @@ fn guard(bytes: &[u8], depth: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     let hidden = without_encodings(bytes);
-    let message = parse(&hidden)?;
-    guard_inside(&message, &hidden, depth)
+    match parse(&hidden)? {
+        Some(message) => guard_inside(&message, &hidden, depth),
+        None => Ok(()),
+    }
 }
 
 fn guard_inside(message: &Message<'_>, raw: &[u8], depth: usize) -> Result<(), Refusal> {
@@ -144,9 +155,15 @@ fn decoded(part: &MessagePart<'_>, raw: &[u8]) -> Option<Part> {
     if !is_message && !is_file && encoding(part).is_none() {
         return None;
     }
-    let body = raw.get(usize::try_from(part.offset_body).ok()?..usize::try_from(part.offset_end).ok()?)?;
+    let slice = raw.get(usize::try_from(part.offset_body).ok()?..usize::try_from(part.offset_end).ok()?)?;
+    // Of an encoded message the parser knows the true end only as text.
+    let body = if is_message && part.is_text() {
+        part.contents()
+    } else {
+        slice
+    };
     let bytes = match encoding(part) {
-        Some(Encoding::Base64) => base64_decode(body),
+        Some(Encoding::Base64) => base64(body),
         Some(Encoding::QuotedPrintable) => quoted_printable_decode(body),
         None => None,
     };
@@ -156,6 +173,13 @@ fn decoded(part: &MessagePart<'_>, raw: &[u8]) -> Option<Part> {
         is_message,
         is_file,
     })
+}
+
+/// Decodes base64 at least as leniently as the parser does: what is no digit is passed over.
+fn base64(body: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let digits: Vec<u8> = body.iter().copied().filter(digit).collect();
+    base64_decode(&digits)
 }
 
 fn has_extension(name: &str, wanted: &str) -> bool {
@@ -195,11 +219,13 @@ fn count(bytes: &[u8], word: &[u8]) -> usize {
     places(bytes, word).count()
 }
 
-/// Where a lower-case word stands, in any case.
+/// Where one of the two header names stands, in any case. Both have their first `-` at
+/// [`DASH_AT`], and dashes are rare.
 fn places<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
-    bytes
-        .windows(word.len())
-        .enumerate()
-        .filter(move |(_, window)| window.eq_ignore_ascii_case(word))
-        .map(|(start, _)| start)
+    let dashes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'-');
+    dashes.filter_map(move |(dash, _)| {
+        let start = dash.checked_sub(DASH_AT)?;
+        let found = bytes.get(start..start + word.len())?;
+        found.eq_ignore_ascii_case(word).then_some(start)
+    })
 }

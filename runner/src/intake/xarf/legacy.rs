@@ -256,7 +256,7 @@ fn checked(value: &Value) -> Result<&'static ReportType, Refusal> {
         .filter(|name| *name != "ServiceName" || names_services(version))
         .collect::<Vec<_>>();
     need(report, &needs, "Report")?;
-    origin(report, kind)?;
+    origin(report, kind, version)?;
     cvss(report)?;
     Ok(kind)
 }
@@ -351,7 +351,7 @@ fn kind(report: &Map<String, Value>, version: &str) -> Result<&'static ReportTyp
     })
 }
 
-fn origin(report: &Map<String, Value>, kind: &ReportType) -> Result<(), Refusal> {
+fn origin(report: &Map<String, Value>, kind: &ReportType, version: &str) -> Result<(), Refusal> {
     let inner = |key: &str| {
         report
             .get("Source")
@@ -359,7 +359,10 @@ fn origin(report: &Map<String, Value>, kind: &ReportType) -> Result<(), Refusal>
     };
     let ip = report.contains_key("SourceIp") || inner("IP");
     let url = report.contains_key("SourceUrl") || inner("URL");
-    let (fits, wanted) = match kind.origin {
+    // The first versions wanted to know where malware was hosted.
+    let hosted = kind.meaning == ("content", "malware") && matches!(version, "1" | "2" | "alpha");
+    let needed = if hosted { Origin::Url } else { kind.origin };
+    let (fits, wanted) = match needed {
         Origin::Ip => (ip, "needs SourceIp"),
         Origin::IpOrUrl => (ip || url, "needs SourceIp or SourceUrl"),
         Origin::Url => (url, "needs SourceUrl"),
