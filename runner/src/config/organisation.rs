@@ -160,11 +160,10 @@ fn entity_setting(sheet: &mut Sheet, path: &str, node: &Node) -> Option<EntitySe
         choices: Vec::new(),
         default: None,
     };
-    for choice in choices.unwrap_or_default() {
-        if let Some(value) = setting_value(sheet, &setting, choice) {
-            setting.choices.push(value);
-        }
-    }
+    let choices = choices.unwrap_or_default().iter();
+    setting.choices = choices
+        .filter_map(|choice| setting_value(sheet, &setting, choice))
+        .collect();
     setting.default = default.and_then(|node| setting_value(sheet, &setting, node));
     Some(setting)
 }

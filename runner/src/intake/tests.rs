@@ -42,8 +42,7 @@ fn mapped(mapper: Mapper, bytes: &[u8]) -> Result<Vec<Mapped>, Refusal> {
 
 /// The only incident in these bytes.
 fn one(mapper: Mapper, bytes: &[u8]) -> MappedIncident {
-    let mapped = mapped(mapper, bytes).unwrap();
-    match mapped.as_slice() {
+    match mapped(mapper, bytes).unwrap().as_slice() {
         [Mapped::Incident(incident)] => (**incident).clone(),
         other => panic!("{other:?}"),
     }

@@ -98,7 +98,7 @@ fn the_entity_is_the_callers_only_one_or_the_one_it_names() {
     );
 }
 
-fn own(extra: serde_json::Value) -> serde_json::Value {
+fn own(extra: &serde_json::Value) -> serde_json::Value {
     let mut incident = json!({"type": "malware", "title": "Loader on PC-7", "severity": "high"});
     incident
         .as_object_mut()
@@ -107,7 +107,7 @@ fn own(extra: serde_json::Value) -> serde_json::Value {
     incident
 }
 
-fn refused(extra: serde_json::Value) -> String {
+fn refused(extra: &serde_json::Value) -> String {
     mapped(Mapper::Json, own(extra).to_string().as_bytes())
         .unwrap_err()
         .to_string()
@@ -117,7 +117,7 @@ fn refused(extra: serde_json::Value) -> String {
 fn our_own_form_is_read() {
     let found = one_json(
         Mapper::Json,
-        &own(json!({
+        &own(&json!({
             "detected_at": "2026-03-02 03:31:00+01:00", "tlp": "green", "tags": ["a"],
             "host": {"id": "h1", "hostname": "PC-7"},
             "network": {"source_ip": "203.0.113.77", "destination_ip": "198.51.100.10", "direction": "outbound"},
@@ -135,33 +135,33 @@ fn our_own_form_is_read() {
 #[test]
 fn our_own_form_is_strict() {
     assert_eq!(
-        refused(json!({"severty": "high"})),
+        refused(&json!({"severty": "high"})),
         "severty: there is no such field; did you mean `severity`?"
     );
-    assert!(refused(json!({"entity": "hopital-exemple"})).contains("the entity is that of your token"));
-    assert!(refused(json!({"ref": "MW-2026-00001"})).contains("Sortie gives the reference"));
-    assert!(refused(json!({"host": {"id": "h1", "hostnme": "x"}})).contains("hostnme"));
+    assert!(refused(&json!({"entity": "hopital-exemple"})).contains("the entity is that of your token"));
+    assert!(refused(&json!({"ref": "MW-2026-00001"})).contains("Sortie gives the reference"));
+    assert!(refused(&json!({"host": {"id": "h1", "hostnme": "x"}})).contains("hostnme"));
     assert!(
-        refused(json!({"observables": [{"type": "ip", "value": "evil"}]}))
+        refused(&json!({"observables": [{"type": "ip", "value": "evil"}]}))
             .starts_with("observables[0]: `evil` is not")
     );
     assert!(
-        refused(json!({"files": [{"name": "a", "sha256": "0", "size": 1}]}))
+        refused(&json!({"files": [{"name": "a", "sha256": "0", "size": 1}]}))
             .contains("cannot be named by its hash")
     );
-    assert!(refused(json!({"mail": {"message_id": "", "subject": "", "from": "", "to": [], "file": {"name": "a", "sha256": "0", "size": 1}}})).starts_with("mail.file"));
+    assert!(refused(&json!({"mail": {"message_id": "", "subject": "", "from": "", "to": [], "file": {"name": "a", "sha256": "0", "size": 1}}})).starts_with("mail.file"));
     assert!(
-        refused(json!({"network": {"source_ip": "x", "destination_ip": "198.51.100.1"}}))
+        refused(&json!({"network": {"source_ip": "x", "destination_ip": "198.51.100.1"}}))
             .starts_with("network.source_ip")
     );
-    assert!(refused(json!({"title": "\u{202e} \u{7}"})).starts_with("title"));
-    assert!(refused(json!({"dedup_within": "31d"})).starts_with("dedup_within"));
-    assert!(refused(json!({"severity": "severe"})).contains("low, medium, high, critical"));
+    assert!(refused(&json!({"title": "\u{202e} \u{7}"})).starts_with("title"));
+    assert!(refused(&json!({"dedup_within": "31d"})).starts_with("dedup_within"));
+    assert!(refused(&json!({"severity": "severe"})).contains("low, medium, high, critical"));
 }
 
 #[test]
 fn limits_of_our_own_form_hold_at_their_edge() {
-    let title = |length: usize| own(json!({"title": "x".repeat(length)}));
+    let title = |length: usize| own(&json!({"title": "x".repeat(length)}));
     assert_eq!(
         one_json(Mapper::Json, &title(TITLE_CHARACTERS_MAX))
             .incident
@@ -180,7 +180,7 @@ fn limits_of_our_own_form_hold_at_their_edge() {
         let list: Vec<_> = (0..count)
             .map(|n| json!({"type": "ip", "value": format!("10.0.{}.{}", n / 256, n % 256)}))
             .collect();
-        own(json!({"observables": list}))
+        own(&json!({"observables": list}))
     };
     assert_eq!(
         one_json(Mapper::Json, &many(OBSERVABLES_MAX))
@@ -190,7 +190,7 @@ fn limits_of_our_own_form_hold_at_their_edge() {
         OBSERVABLES_MAX
     );
     assert!(mapped(Mapper::Json, many(OBSERVABLES_MAX + 1).to_string().as_bytes()).is_err());
-    let batch = |count: usize| serde_json::Value::Array(vec![own(json!({})); count]).to_string();
+    let batch = |count: usize| serde_json::Value::Array(vec![own(&json!({})); count]).to_string();
     assert_eq!(
         mapped(Mapper::Json, batch(ALERTS_MAX).as_bytes()).unwrap().len(),
         ALERTS_MAX
@@ -205,14 +205,17 @@ fn limits_of_our_own_form_hold_at_their_edge() {
 
 #[test]
 fn the_same_content_is_the_same_incident() {
-    let first = one_json(Mapper::Json, &own(json!({})));
-    assert_eq!(first.dedup_key, one_json(Mapper::Json, &own(json!({}))).dedup_key);
+    let first = one_json(Mapper::Json, &own(&json!({})));
+    assert_eq!(
+        first.dedup_key,
+        one_json(Mapper::Json, &own(&json!({}))).dedup_key
+    );
     assert_ne!(
         first.dedup_key,
-        one_json(Mapper::Json, &own(json!({"tags": ["x"]}))).dedup_key
+        one_json(Mapper::Json, &own(&json!({"tags": ["x"]}))).dedup_key
     );
     let keyed =
-        |title: &str| one_json(Mapper::Json, &own(json!({"title": title, "dedup_key": "k"}))).dedup_key;
+        |title: &str| one_json(Mapper::Json, &own(&json!({"title": title, "dedup_key": "k"}))).dedup_key;
     assert_eq!(keyed("a"), keyed("b"));
 }
 

@@ -127,7 +127,7 @@ fn a_thousand_multiparts_and_a_large_header_do_no_harm() {
     let mut mail = String::from("From: a@b.example\nSubject: s\n");
     for level in 0..1_000 {
         mail.push_str("Content-Type: multipart/mixed; boundary=b");
-        mail.push_str(&format!("{level}\n\n--b{level}\n"));
+        mail.extend([level.to_string(), format!("\n\n--b{level}\n")]);
     }
     assert_eq!(
         mapped(Mapper::Mail, mail.as_bytes()).unwrap_err().kind,

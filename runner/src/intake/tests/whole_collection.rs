@@ -50,10 +50,9 @@ fn alerts_are_taken_or_refused_with_one_message() {
             .into_owned();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let expected = match product.as_str() {
-            "aws-guardduty" => "incident",
             "suricata-eve" if name.contains("broken") => "refused",
             "suricata-eve" if name.starts_with("non-alert") => "ignored",
-            "suricata-eve" => "incident",
+            "suricata-eve" | "aws-guardduty" => "incident",
             "crowdstrike" if name == "crowdstrike_detection_passthrough-1.json" => "incident",
             "crowdstrike" => "ignored",
             _ => "refused",
