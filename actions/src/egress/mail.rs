@@ -19,6 +19,9 @@ use super::secrets::Scrubber;
 use crate::action::ActionError;
 use crate::connection::{Auth, ConnectionSettings};
 
+#[cfg(test)]
+mod tests;
+
 /// Longest time for one step of the conversation.
 pub const SMTP_STEP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The port of `smtp://`.

@@ -15,6 +15,9 @@ use playbooks::action_spec::ErrorKind;
 use super::Door;
 use crate::action::ActionError;
 
+#[cfg(test)]
+mod tests;
+
 /// The port of resolvers.
 const DNS_PORT: u16 = 53;
 

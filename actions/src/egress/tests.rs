@@ -88,7 +88,7 @@ fn literals_in_every_spelling_are_refused_before_anything_is_sent() {
         "100.100.100.200",
     ] {
         let refused = opened(&format!("https://{host}/"), |settings| {
-            settings.allow_private = true
+            settings.allow_private = true;
         });
         assert!(refused.is_err(), "{host} must stay refused");
     }
