@@ -6,10 +6,12 @@
 
 mod absence;
 mod arguments;
+mod circle;
 mod effects;
 mod guards;
 mod inputs;
 mod mail;
+mod markings;
 mod order;
 mod scan;
 mod scope;

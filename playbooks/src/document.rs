@@ -5,6 +5,7 @@
 //! the compiler's work. Keys of the language that this version cannot do yet are refused here, by
 //! name, so that nothing written is ever ignored.
 
+mod declarations;
 mod keys;
 mod reader;
 mod sections;

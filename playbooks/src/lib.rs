@@ -6,10 +6,13 @@
 //! Map of the crate, in reading order:
 //! - the nouns: [`incident`], [`marking`], [`operator`] (entities, connections, guardrails);
 //! - what the language knows of an action: [`types`], [`values`], [`action_spec`];
-//! - places and messages: [`diagnostic`], [`snippet`];
+//! - places and messages: [`diagnostic`], [`snippet`], and a page for each code in [`codes`];
+//! - the way of a file: [`yaml`] reads the tree, [`document`] knows its keys, [`compile`] gives
+//!   it meaning, [`revision`] its identity;
 //! - the two façades over foreign languages: [`expression`] (CEL), [`template`] (Handlebars),
-//!   both reading through [`names::Names`];
-//! - the result: [`plan`].
+//!   both reading through [`names::Names`], and [`arguments`], the trees made of them;
+//! - the result: [`plan`];
+//! - beside the way: [`writer`] for YAML output, [`schema`] for editors.
 
 pub mod action_spec;
 pub mod arguments;

@@ -303,3 +303,36 @@ fn the_largest_playbook_compiles() {
             .all(|finding| finding.code == "PB234")
     );
 }
+
+#[test]
+fn line_ends_and_layout_do_not_change_the_revision() {
+    let folder = folder("playbooks").join("ids-triage");
+    let text = fs::read_to_string(folder.join("ids-triage.yaml")).unwrap();
+    let table = catalogue::table();
+    let revision = |playbook: String| {
+        let bundle = Bundle {
+            name: "ids-triage.yaml".to_owned(),
+            playbook,
+            templates: templates_below(&folder.join("templates")),
+        };
+        let compilation = compile(
+            &bundle,
+            Environment {
+                catalog: &table,
+                operator: None,
+            },
+        );
+        assert_eq!(short(&compilation), "");
+        compilation.plan.unwrap().revision
+    };
+    let original = revision(text.clone());
+    assert_eq!(revision(text.replace('\n', "\r\n")), original);
+    assert_eq!(
+        revision(format!(
+            "# a comment\n{}",
+            text.replace("version: 1", "version:   1")
+        )),
+        original
+    );
+    assert_ne!(revision(text.replace("version: 1", "version: 2")), original);
+}
