@@ -66,7 +66,7 @@ fn unknown_action(work: &mut Work<'_>, step: &Step) {
             .label("not in the catalogue");
         match did_you_mean(&name, known) {
             Some(help) => finding.help(help),
-            None => finding.help("`sortie actions` lists them"),
+            None => finding.help("`sortie actions list` shows them"),
         }
     };
     work.report(finding);
