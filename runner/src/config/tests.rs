@@ -80,10 +80,13 @@ fn short(finding: &Diagnostic) -> String {
 }
 
 fn shown(findings: &[Diagnostic]) -> String {
-    findings
+    let lines = findings
         .iter()
-        .map(|finding| format!("{}; {}\n", short(finding), finding.help.join("; ")))
-        .collect()
+        .map(|finding| format!("{}; {}", short(finding), finding.help.join("; ")));
+    lines.collect::<Vec<_>>().join(
+        "
+",
+    )
 }
 
 /// A project with more in its `sortie.toml`.

@@ -6,6 +6,7 @@
 mod evidence;
 mod legacy;
 mod legacy_fields;
+mod legacy_rules;
 mod schemas;
 mod v4;
 

@@ -22,10 +22,8 @@ fn the_least_project_has_safe_defaults() {
     assert!(settings.warnings.is_empty() && settings.tokens.is_empty() && settings.connections.is_empty());
 }
 
-#[test]
-fn every_table_reaches_its_field() {
-    let mut project = with(
-        r#"
+/// A file that uses every table.
+const EVERY_TABLE: &str = r#"
 roles = ["cert", "duty-lead"]
 
 [server]
@@ -85,11 +83,19 @@ entity = "ville-exemple"
 format = "suricata"
 sensor_field = "host"
 sensors = { "ids-1" = "ville-exemple" }
-"#,
-    );
+"#;
+
+/// The settings of [`EVERY_TABLE`].
+fn every_table() -> Settings {
+    let mut project = with(EVERY_TABLE);
     project.file("keys/vt", "vt-secret\n", 0o600);
     project.environment = [("WARNING_LIST_KEY", "wl-secret")].into_iter().collect();
-    let settings = project.settings();
+    project.settings()
+}
+
+#[test]
+fn every_table_reaches_its_field() {
+    let settings = every_table();
 
     assert_eq!(settings.listener.address.to_string(), "10.0.0.5:8800");
     assert_eq!(settings.listener.trusted_proxies[0].to_string(), "10.0.0.1/32");
@@ -111,6 +117,21 @@ sensors = { "ids-1" = "ville-exemple" }
         "escalate"
     );
 
+    let token = &settings.tokens[0];
+    assert_eq!((token.name.as_str(), token.id.as_str()), ("siem", "01234567"));
+    assert_eq!(token.permissions, [Permission::Submit, Permission::See].into());
+    assert!(matches!(&token.reach, Reach::Entities(entities) if entities.len() == 1));
+    assert_eq!(token.expires_at.to_string(), "2026-12-31T00:00:00Z");
+    assert_eq!(settings.sources["border"].mapper, Mapper::Suricata);
+    assert!(matches!(
+        settings.sources["shared"].binding,
+        Binding::Sensors { .. }
+    ));
+}
+
+#[test]
+fn connections_carry_their_secrets_where_providers_want_them() {
+    let settings = every_table();
     let connection = |name: &str| {
         settings
             .connections
@@ -144,17 +165,6 @@ sensors = { "ids-1" = "ville-exemple" }
         (Tlp::Red, Pap::Red, true)
     );
     assert_eq!(settings.operator.connections["vt"], vt.facts);
-
-    let token = &settings.tokens[0];
-    assert_eq!((token.name.as_str(), token.id.as_str()), ("siem", "01234567"));
-    assert_eq!(token.permissions, [Permission::Submit, Permission::See].into());
-    assert!(matches!(&token.reach, Reach::Entities(entities) if entities.len() == 1));
-    assert_eq!(token.expires_at.to_string(), "2026-12-31T00:00:00Z");
-    assert_eq!(settings.sources["border"].mapper, Mapper::Suricata);
-    assert!(matches!(
-        settings.sources["shared"].binding,
-        Binding::Sensors { .. }
-    ));
 }
 
 #[test]
