@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 
 pub use self::answer::Answer;
 pub use self::failure::RETRY_AFTER_MAX;
-pub use self::mail::{Mailer, SMTP_STEP_TIMEOUT};
+pub use self::mail::{Mailer, SMTP_READY_TIMEOUT};
 pub use self::records::Records;
 use self::request::Body;
 pub use self::request::Request;

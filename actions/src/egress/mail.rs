@@ -22,8 +22,8 @@ use crate::connection::{Auth, ConnectionSettings};
 #[cfg(test)]
 mod tests;
 
-/// Longest time for one step of the conversation.
-pub const SMTP_STEP_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time until the relay is ready for the message: connected, encrypted, logged in.
+pub const SMTP_READY_TIMEOUT: Duration = Duration::from_secs(15);
 /// The port of `smtp://`.
 const SUBMISSION_PORT: u16 = 587;
 /// The port of `smtps://`.
@@ -110,7 +110,10 @@ impl<'a> Mailer<'a> {
         };
         let envelope = Envelope::new(Some(address(from, "sender")?), vec![address(to, "recipient")?])
             .map_err(|error| ActionError::invalid(format!("no envelope: {error}")))?;
-        let mut connection = self.connect().await?;
+        let connecting = tokio::time::timeout(SMTP_READY_TIMEOUT, self.connect());
+        let mut connection = connecting.await.map_err(|_elapsed| {
+            ActionError::new(ErrorKind::Unreachable, "the relay was not ready in time").certain()
+        })??;
         let sent = connection.send(&envelope, message).await;
         let reply = match sent {
             Ok(response) => response.message().collect::<Vec<_>>().join(" "),
@@ -135,7 +138,7 @@ impl<'a> Mailer<'a> {
         };
         let connecting = AsyncSmtpConnection::connect_tokio1(
             addresses.as_slice(),
-            Some(super::CONNECT_TIMEOUT.max(SMTP_STEP_TIMEOUT)),
+            Some(super::CONNECT_TIMEOUT),
             &hello,
             implicit,
             None,

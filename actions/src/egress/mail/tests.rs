@@ -120,3 +120,12 @@ async fn no_relay_is_certain() {
     assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
     assert!(error.not_sent);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_only_listens_is_certain() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("smtp://{}", listener.local_addr().unwrap());
+    let error = send(&door(&base, |_| {})).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
+    assert!(error.not_sent);
+}
