@@ -3,9 +3,12 @@
 //! Owns words and notes of that list. It decides nothing: the engine folds the same events into the
 //! state it decides from, and what is shown here never flows back.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use playbooks::marking::EffectClass;
+use serde_json::Value;
 use state::event::{Event, Outcome, ProbeAnswer, Recorded, RunStatus, SkipCause};
 use state::ids::Path;
 
@@ -28,10 +31,18 @@ pub struct StepLine {
     pub class: EffectClass,
 }
 
+/// The items of one `for_each` step: their words, and how many stand how.
+#[derive(Debug, Clone, Default)]
+struct Items {
+    words: Vec<String>,
+    by_state: BTreeMap<StepState, usize>,
+}
+
 /// The list, kept current by [`Timeline::apply`].
 #[derive(Debug, Clone)]
 pub struct Timeline {
     lines: IndexMap<Path, StepView>,
+    items: BTreeMap<String, Items>,
     failing: bool,
     closed: Option<RunStatus>,
 }
@@ -61,6 +72,7 @@ impl Timeline {
             .collect();
         Self {
             lines,
+            items: BTreeMap::new(),
             failing: false,
             closed: None,
         }
@@ -118,8 +130,20 @@ impl Timeline {
             Event::Expanded { step, items } => {
                 let path = Path::step(step);
                 let count = items.len();
+                let words = items.iter().map(|item| cut(&item_words(item))).collect();
+                self.items.insert(
+                    step.clone(),
+                    Items {
+                        words,
+                        by_state: BTreeMap::new(),
+                    },
+                );
                 let line = self.line(&path)?;
-                line.note = format!("{count} item{}", if count == 1 { "" } else { "s" });
+                line.note = if count == 0 {
+                    "nothing to do".to_owned()
+                } else {
+                    format!("0/{count}")
+                };
                 if count == 0 {
                     line.finish(StepState::Done, at);
                 } else {
@@ -138,10 +162,11 @@ impl Timeline {
             Event::Intended(intended) => &intended.path,
         };
         let line = self.line(path)?;
+        let before = line.state;
         line.take(&recorded.event, at);
         let changed = line.clone();
         if path.item.is_some() {
-            self.sum_up(path, at);
+            self.count(path, before, changed.state, at);
         }
         Some(changed)
     }
@@ -153,8 +178,16 @@ impl Timeline {
                 step: path.step.clone(),
                 item: None,
             })?;
+            let words = path.item.and_then(|item| {
+                self.items
+                    .get(&*path.step)?
+                    .words
+                    .get(usize::try_from(item).ok()?)
+                    .cloned()
+            });
             let item = StepView {
                 item: path.item,
+                name: words.unwrap_or_else(|| step.name.clone()),
                 state: StepState::Pending,
                 connections: Vec::new(),
                 note: String::new(),
@@ -168,18 +201,31 @@ impl Timeline {
         self.lines.get_mut(path)
     }
 
-    /// Brings the line of a `for_each` step up to date with its items.
-    fn sum_up(&mut self, item: &Path, at: Timestamp) {
-        let items = || {
-            self.lines
-                .iter()
-                .filter(|(path, _)| path.item.is_some() && path.step == item.step)
-                .map(|(_, line)| line)
+    /// Counts an item that changed its state, and brings the line of its step up to date.
+    fn count(&mut self, item: &Path, before: StepState, after: StepState, at: Timestamp) {
+        let Some(items) = self.items.get_mut(&*item.step) else {
+            return;
         };
-        let over = items().filter(|line| line.finished_at.is_some()).count();
-        let done = items()
-            .filter(|line| matches!(line.state, StepState::Done | StepState::Simulated))
-            .count();
+        if before != StepState::Pending
+            && let Some(count) = items.by_state.get_mut(&before)
+        {
+            *count = count.saturating_sub(1);
+        }
+        *items.by_state.entry(after).or_default() += 1;
+        let expected = items.words.len();
+        let of = |state: StepState| items.by_state.get(&state).copied().unwrap_or(0);
+        let done = of(StepState::Done) + of(StepState::Simulated);
+        let bad = [
+            StepState::Unknown,
+            StepState::Failed,
+            StepState::Refused,
+            StepState::Skipped,
+        ];
+        let over = done + bad.into_iter().map(of).sum::<usize>();
+        let mut note = format!("{done}/{expected}");
+        for state in bad.into_iter().filter(|state| of(*state) > 0) {
+            note.push_str(&format!(", {} {}", of(state), state.word()));
+        }
         let worst = [
             StepState::Unknown,
             StepState::Failed,
@@ -187,25 +233,28 @@ impl Timeline {
             StepState::Simulated,
             StepState::Done,
             StepState::Skipped,
-        ]
-        .into_iter()
-        .find(|state| items().any(|line| line.state == *state));
+        ];
+        let worst = worst
+            .into_iter()
+            .find(|state| of(*state) > 0)
+            .unwrap_or(StepState::Done);
+        let first = self
+            .lines
+            .get(item)
+            .filter(|line| expected == 1 && !line.note.is_empty());
+        if let Some(line) = first {
+            note.push_str(&format!("  {}: {}", line.name, line.note));
+        }
         let Some(step) = self.lines.get_mut(&Path {
             step: item.step.clone(),
             item: None,
         }) else {
             return;
         };
-        let expected: usize = step
-            .note
-            .split(' ')
-            .next()
-            .and_then(|word| word.rsplit('/').next())
-            .and_then(|count| count.parse().ok())
-            .unwrap_or(over);
-        step.note = format!("{done}/{expected} done");
+        step.note = cut(&note);
+        step.finished_at = None;
         if over >= expected {
-            step.finish(worst.unwrap_or(StepState::Done), at);
+            step.finish(worst, at);
         }
     }
 }
@@ -232,11 +281,12 @@ impl StepView {
                 self.connections.clone_from(&intended.connections);
                 self.started_at.get_or_insert(at);
                 self.finished_at = None;
-                self.note = intended
-                    .left_out
-                    .first()
-                    .map(|left| cut(&format!("without {}: {}", left.connection, left.why)))
-                    .unwrap_or_default();
+                let left_out = intended.left_out.first();
+                self.note = match (left_out, intended.until) {
+                    (Some(left), _) => cut(&format!("without {}: {}", left.connection, left.why)),
+                    (None, Some(until)) => format!("until {}", until.strftime("%Y-%m-%d %H:%MZ")),
+                    (None, None) => String::new(),
+                };
             }
             Event::Finished { outcome, .. } => self.take_outcome(outcome, at),
             Event::Lost { .. } => "interrupted; looking whether it happened".clone_into(&mut self.note),
@@ -269,10 +319,14 @@ impl StepView {
 
     fn take_outcome(&mut self, outcome: &Outcome, at: Timestamp) {
         match outcome {
-            Outcome::Succeeded { reference, .. } => {
-                if let Some(reference) = reference {
-                    self.note = cut(reference);
-                }
+            Outcome::Succeeded { output, reference } => {
+                let words = output_words(output, reference.as_deref());
+                let end = std::mem::take(&mut self.note);
+                self.note = match (words.is_empty(), end.starts_with("until ")) {
+                    (true, true) => end,
+                    (_, false) => cut(&words),
+                    (false, true) => cut(&format!("{words}, {end}")),
+                };
                 self.finish(StepState::Done, at);
             }
             Outcome::Failed { detail, .. } => {
@@ -284,7 +338,66 @@ impl StepView {
     }
 }
 
-fn skip_note(cause: &SkipCause) -> String {
+/// The few words of an output that tell a person what happened.
+fn output_words(output: &Value, reference: Option<&str>) -> String {
+    let mut words = Vec::new();
+    if let Some(verdict) = output.get("verdict").and_then(Value::as_str) {
+        match output.get("score").and_then(Value::as_i64) {
+            Some(score) => words.push(format!("{verdict} ({score}/100)")),
+            None => words.push(verdict.to_owned()),
+        }
+    }
+    if let Some(providers) = output.get("providers").and_then(Value::as_array) {
+        let failed = providers.iter().filter(|one| one.get("error").is_some()).count();
+        let answered = providers.len() - failed;
+        words.push(if failed == 0 {
+            format!("{answered} answered")
+        } else {
+            format!("{answered} answered, {failed} did not")
+        });
+    }
+    for field in ["age", "registrar", "as_name"] {
+        words.extend(
+            output
+                .get(field)
+                .and_then(Value::as_str)
+                .map(|text| format!("{field} {text}")),
+        );
+    }
+    for field in ["urls", "attachments", "domains", "ips"] {
+        let count = output.get(field).and_then(Value::as_array).map_or(0, Vec::len);
+        if count > 0 {
+            words.push(format!("{count} {field}"));
+        }
+    }
+    if let Some(reference) = reference {
+        words.push(reference.to_owned());
+    } else if words.is_empty() {
+        let telling = ["domain", "ip", "cidr", "url", "to", "id", "code"];
+        words.extend(
+            telling
+                .iter()
+                .find_map(|field| output.get(*field))
+                .map(item_words),
+        );
+    }
+    words.join(", ")
+}
+
+/// A value in one line.
+fn item_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => ["name", "value", "url", "domain", "ip", "id"]
+            .iter()
+            .find_map(|field| fields.get(*field).and_then(Value::as_str))
+            .map_or_else(|| value.to_string(), str::to_owned),
+        other => other.to_string(),
+    }
+}
+
+/// Why something was skipped, in words.
+pub fn skip_note(cause: &SkipCause) -> String {
     match cause {
         SkipCause::IfFalse { condition } => format!("if was false: {condition}"),
         SkipCause::IfUndecided { why } | SkipCause::Needs { why } | SkipCause::Absent { why } => why.clone(),

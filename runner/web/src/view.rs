@@ -315,9 +315,17 @@ fn as_written() -> Mode {
 pub enum IncidentChoice {
     /// One that is kept: `{"id": "PH-2026-00417"}`.
     Id(IncidentId),
-    /// One that comes with the request, in Sortie's JSON form; it is taken in first:
-    /// `{"inline": {...}}`.
+    /// One that comes with the request, in Sortie's JSON form; it is taken in first, without
+    /// asking triggers: `{"inline": {...}}`.
     Inline(Value),
+    /// A file that comes with the request, taken in likewise:
+    /// `{"raw": {"format": "mail", "base64": "..."}}`.
+    Raw {
+        /// What it is: `json`, `mail`, the name of a mapper, or `auto`.
+        format: String,
+        /// Its bytes, RFC 4648 section 4.
+        base64: String,
+    },
 }
 
 /// The lists a device can poll.

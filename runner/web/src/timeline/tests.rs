@@ -115,7 +115,7 @@ fn items_follow_their_step_and_sum_up() {
     timeline.apply(&at(3, finished(Path::item("look", 0), done())));
     let rows = timeline.rows();
     assert_eq!(rows[0].state, StepState::Running);
-    assert_eq!(rows[0].note, "2/3 done");
+    assert_eq!(rows[0].note, "2/3");
     timeline.apply(&at(4, finished(Path::item("look", 1), failed())));
     let rows = timeline.rows();
     let places: Vec<_> = rows.iter().map(|row| (row.step.as_str(), row.item)).collect();
@@ -131,7 +131,7 @@ fn items_follow_their_step_and_sum_up() {
     );
     assert_eq!(
         (rows[0].state, rows[0].note.as_str()),
-        (StepState::Failed, "2/3 done")
+        (StepState::Failed, "2/3, 1 failed")
     );
 }
 
@@ -169,4 +169,29 @@ fn a_note_is_one_line_of_limited_length() {
     assert_eq!(cut(&fits), fits);
     let over = "é".repeat(NOTE_CHARACTERS_MAX + 1);
     assert_eq!(cut(&over), format!("{fits}…"));
+}
+
+#[test]
+fn an_item_is_named_by_itself_and_an_output_by_its_telling_fields() {
+    let mut timeline = timeline();
+    timeline.apply(&at(
+        1,
+        Event::Expanded {
+            step: "look".to_owned(),
+            items: vec![json!({"url": "https://a.example/"})],
+        },
+    ));
+    let outcome = Outcome::Succeeded {
+        output: json!({"verdict": "malicious", "score": 97, "providers": [{"name": "a"}, {"name": "b", "error": "timeout"}]}),
+        reference: None,
+    };
+    let line = timeline
+        .apply(&at(2, finished(Path::item("look", 0), outcome)))
+        .unwrap();
+    assert_eq!(line.name, "https://a.example/");
+    assert_eq!(line.note, "malicious (97/100), 1 answered, 1 did not");
+    assert_eq!(
+        timeline.rows()[0].note,
+        "1/1  https://a.example/: malicious (97/100), 1 answered, 1 did not"
+    );
 }

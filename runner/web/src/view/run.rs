@@ -86,7 +86,7 @@ pub struct RunDetail {
 }
 
 /// How a step or item stands, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     /// Not yet.
@@ -107,6 +107,16 @@ pub enum StepState {
     Failed,
     /// Nobody can tell whether its effect happened; waits for a person.
     Unknown,
+}
+
+impl StepView {
+    /// Its place in the run, as people write it: `links` or `links[3]`.
+    pub fn place(&self) -> String {
+        match self.item {
+            Some(item) => format!("{}[{item}]", self.step),
+            None => self.step.clone(),
+        }
+    }
 }
 
 impl StepState {
