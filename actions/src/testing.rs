@@ -124,6 +124,7 @@ pub(crate) fn town() -> Entity {
         policy: BTreeMap::new(),
         settings: indexmap::IndexMap::new(),
         never_block: Vec::new(),
+        marking: playbooks::operator::Marking::default(),
         connections: BTreeMap::new(),
         rollout: BTreeMap::new(),
     }

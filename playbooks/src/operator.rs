@@ -60,6 +60,22 @@ pub enum Rollout {
     Auto,
 }
 
+/// What an unmarked incident counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marking {
+    /// Who may know.
+    pub tlp: Tlp,
+    /// What may be done.
+    pub pap: Pap,
+}
+
+impl Default for Marking {
+    /// AMBER for both: passive look-ups at third parties are allowed, acting is not.
+    fn default() -> Self {
+        Self { tlp: Tlp::Amber, pap: Pap::Amber }
+    }
+}
+
 /// One constituent body we serve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entity {
@@ -86,6 +102,8 @@ pub struct Entity {
     pub settings: IndexMap<String, Value>,
     /// Addresses, prefixes and domains that must never be blocked here.
     pub never_block: Vec<String>,
+    /// What an incident of it is marked when its source does not say.
+    pub marking: Marking,
     /// Capability (or `family.*`) to connection name.
     pub connections: BTreeMap<String, String>,
     /// Playbook to rollout mode; anything not named is [`Rollout::Off`].

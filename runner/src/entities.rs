@@ -189,6 +189,9 @@ fn entity(
         let never_block = table
             .get(&mut sheet, "never_block")
             .map(|node| values::never_block(&mut sheet, node, RANGES));
+        let marking = table
+            .get(&mut sheet, "marking")
+            .map(|node| decisions::marking(&mut sheet, node));
         let own = id.as_deref().unwrap_or(stem);
         let connections = table
             .get(&mut sheet, "connections")
@@ -216,6 +219,7 @@ fn entity(
             policy: policy.unwrap_or_default(),
             settings,
             never_block: never_block.unwrap_or_default(),
+            marking: marking.unwrap_or_default(),
             connections: connections.unwrap_or_default(),
             rollout: rollout.unwrap_or_default(),
         };

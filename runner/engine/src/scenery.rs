@@ -71,6 +71,7 @@ fn entity(id: &str, network: &str, domain: &str) -> Entity {
         })),
         settings: IndexMap::new(),
         never_block: vec!["203.0.113.77".to_owned()],
+        marking: playbooks::operator::Marking::default(),
         connections: BTreeMap::new(),
         rollout: BTreeMap::from([("test".to_owned(), Rollout::Auto)]),
     }

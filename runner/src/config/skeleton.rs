@@ -108,6 +108,8 @@ networks: [198.51.100.0/24]
 contacts:
   security: {mail: security@town.example, tlp: amber}
 
+marking: {tlp: amber, pap: green}    # what an unmarked incident counts as; PAP:GREEN allows blocking
+
 policy:                              # done without asking; everything else that contains is refused
   block.ip: {auto: true, max: 24h}
   block.domain: {auto: true, max: 7d}

@@ -3,12 +3,26 @@
 use std::collections::BTreeMap;
 
 use playbooks::duration::Span;
-use playbooks::operator::{ActionPolicy, Connection, Rollout};
+use playbooks::operator::{ActionPolicy, Connection, Marking, Rollout};
 use playbooks::yaml::{Field, Node};
 
 use super::ENTITY_FILE;
 use crate::config::fields::{Sheet, nearest};
 use crate::config::values;
+
+/// Reads `marking`: what an incident counts as when its source does not say.
+pub(super) fn marking(sheet: &mut Sheet, node: &Node) -> Marking {
+    let mut marking = Marking::default();
+    let Some(mut table) = sheet.table("marking", node) else {
+        return marking;
+    };
+    let tlp = table.get(sheet, "tlp").and_then(|node| sheet.parsed(node, "write for example amber"));
+    let pap = table.get(sheet, "pap").and_then(|node| sheet.parsed(node, "write for example green"));
+    table.close(sheet);
+    marking.tlp = tlp.unwrap_or(marking.tlp);
+    marking.pap = pap.unwrap_or(marking.pap);
+    marking
+}
 
 /// Reads `policy`.
 pub(super) fn policy(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, ActionPolicy> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use playbooks::duration::Span;
 use playbooks::incident::{Direction, Incident, IncidentStatus, IncidentType, Network};
-use playbooks::marking::{Pap, Severity, Tlp, Verdict};
+use playbooks::marking::{Severity, Verdict};
 use playbooks::operator::Entity;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -49,8 +49,8 @@ impl Draft {
                 summary: None,
                 status: IncidentStatus::Open,
                 severity: Severity::Medium,
-                tlp: Tlp::Amber,
-                pap: Pap::Amber,
+                tlp: context.entity.marking.tlp,
+                pap: context.entity.marking.pap,
                 verdict: Verdict::Unknown,
                 tags: Vec::new(),
                 detected_at: context.now,

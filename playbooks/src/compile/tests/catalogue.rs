@@ -283,6 +283,7 @@ pub(crate) fn operator() -> Operator {
         policy: BTreeMap::new(),
         settings: IndexMap::from([("lock_account".to_owned(), json!("escalate"))]),
         never_block: Vec::new(),
+        marking: crate::operator::Marking::default(),
         connections: BTreeMap::new(),
         rollout: ["case", "phishing-report", "ids-triage"]
             .into_iter()
