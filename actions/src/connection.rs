@@ -14,6 +14,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+pub mod provider;
+
 /// Bytes of an answer that are read, after decompression, unless the connection says otherwise.
 pub const ANSWER_BYTES_DEFAULT: usize = 5 * 1024 * 1024;
 

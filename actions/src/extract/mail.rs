@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::authentication::Authentication;
 use super::message::{self, Mail, Refused, Text};
-use super::observables::Observables;
+use super::observables::{Observables, canonical_domain};
 use super::{FOUND_MAX, html, read_only};
 use crate::action::{Action, ActionError, Call, Context, Performed, Probe};
 
@@ -175,7 +175,7 @@ fn add_text(found: &mut Observables, text: &Text) {
     let linked: Vec<String> = all
         .urls
         .iter()
-        .filter_map(|url| url::Url::parse(url).ok()?.domain().map(str::to_owned))
+        .filter_map(|url| canonical_domain(url::Url::parse(url).ok()?.domain()?))
         .collect();
     found.urls.append(&mut all.urls);
     found.ips.append(&mut all.ips);

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use actions::connection::ConnectionSettings;
+use actions::connection::provider::public_address;
 use playbooks::diagnostic::Place;
 use playbooks::duration::Span;
 use playbooks::marking::{EffectClass, Exposure, Pap, Tlp};
@@ -88,7 +89,9 @@ fn connection(sheet: &mut Sheet, field: &Field, around: Surroundings<'_>) -> Opt
         .and_then(|node| sheet.whole(node, most));
     let settings = table.get(sheet, "settings").map(|node| settings(sheet, node));
     table.close(sheet);
-    let mut connection = ConnectionSettings::new(facts?, base_url);
+    let facts = facts?;
+    let base_url = base_url.or_else(|| public_address(&facts.provider)?.parse().ok());
+    let mut connection = ConnectionSettings::new(facts, base_url);
     connection.auth = auth;
     connection.secrets = secrets.unwrap_or_default();
     connection.rate = rate;

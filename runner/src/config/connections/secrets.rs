@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actions::connection::Auth;
+use actions::connection::provider::present;
 use playbooks::yaml::Node;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -17,13 +18,6 @@ use crate::config::values;
 const USERNAME_CHARACTERS_MAX: usize = 320;
 /// Characters of a header's name, and of what stands before a secret in it.
 const HEADER_CHARACTERS_MAX: usize = 64;
-
-/// The header in which a provider takes its key, where it is not `Authorization: Bearer`.
-const HEADERS: &[(&str, &str)] = &[
-    ("virustotal", "x-apikey"),
-    ("abuseipdb", "Key"),
-    ("urlhaus", "Auth-Key"),
-];
 
 /// Headers that belong to the transport.
 const TRANSPORT_HEADERS: &[&str] = &[
@@ -57,16 +51,9 @@ pub(super) fn auth(
             let path = table.name("auth");
             header(sheet, &path, explicit, around).unwrap_or_default()
         }
-        (Some(node), None) => match (fetch(sheet, node, around), username) {
-            (None, _) => Auth::None,
-            (Some(password), Some(user)) => Auth::Basic { user, password },
-            (Some(secret), None) => match HEADERS.iter().find(|(name, _)| Some(*name) == provider) {
-                Some((_, header)) => Auth::Header {
-                    name: (*header).to_owned(),
-                    value: secret,
-                },
-                None => Auth::Bearer(secret),
-            },
+        (Some(node), None) => match fetch(sheet, node, around) {
+            None => Auth::None,
+            Some(secret) => present(provider.unwrap_or_default(), username.as_deref(), secret),
         },
         (None, None) => Auth::None,
     }
