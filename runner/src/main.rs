@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `sortie`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runner::cli::main()
+}

@@ -1,0 +1,185 @@
+//! From an intent to an outcome: one call of the registry, nothing else.
+//!
+//! Owns the translation between the engine's intents and the actions' calls. An intent is durable
+//! before it gets here.
+
+use std::sync::Arc;
+
+use actions::action::{ActionError, Call, HouseChange, Performed, Probe};
+use actions::registry::{LeftOut, Route};
+use jiff::Timestamp;
+use playbooks::incident::IncidentStatus;
+use playbooks::operator::{Entity, Operator};
+use serde_json::Value;
+use state::access::Actor;
+use state::event::{Intended, Outcome, ProbeAnswer, Started};
+use state::store::{IncidentUpdate, Measure, MeasureChange, StoreError};
+
+use super::Dispatcher;
+
+/// What came of an intent.
+pub(super) struct Answer {
+    pub(super) intended: Arc<Intended>,
+    pub(super) finding: Finding,
+    pub(super) duration_ms: u64,
+}
+
+/// See [`Answer`].
+pub(super) enum Finding {
+    Finished { outcome: Outcome, changes: Vec<HouseChange> },
+    Probed { answer: ProbeAnswer, changes: Vec<HouseChange> },
+}
+
+impl Dispatcher {
+    pub(super) fn call(
+        &self,
+        started: &Started,
+        intended: &Intended,
+        now: Timestamp,
+        entity: &Arc<Entity>,
+        operator: &Arc<Operator>,
+        facts: &Arc<Value>,
+    ) -> Call {
+        Call {
+            key: intended.key.as_str().to_owned(),
+            run: started.run.as_str().to_owned(),
+            action: intended.action.clone(),
+            attempt: intended.attempt,
+            now,
+            entity: Arc::clone(entity),
+            organisation: Arc::new(operator.organisation.clone()),
+            incident: Arc::clone(facts),
+            arguments: intended.arguments.clone(),
+            tlp: intended.tlp,
+            until: intended.until,
+            timeout: intended.timeout,
+        }
+    }
+
+    /// Performs or probes. Never panics and never retries; the registry bounds the time.
+    pub(super) async fn carry_out(
+        &self,
+        call: Call,
+        intended: Arc<Intended>,
+        probe: bool,
+    ) -> Answer {
+        let begun = self.now();
+        let inner = &self.inner;
+        let finding = if probe {
+            let connection = intended.connections.first().map(String::as_str);
+            match inner.registry.probe(&call, connection, &*inner.files).await {
+                Probe::Done(Performed { output, changes, .. }) => {
+                    Finding::Probed { answer: ProbeAnswer::Done { output }, changes }
+                }
+                Probe::NotDone => Finding::Probed { answer: ProbeAnswer::NotDone, changes: Vec::new() },
+                Probe::CannotTell(detail) => {
+                    Finding::Probed { answer: ProbeAnswer::CannotTell { detail }, changes: Vec::new() }
+                }
+            }
+        } else {
+            match inner.registry.perform(&call, &route(&intended), &*inner.files).await {
+                Ok(Performed { output, reference, changes }) => {
+                    Finding::Finished { outcome: Outcome::Succeeded { output, reference }, changes }
+                }
+                Err(ActionError { kind, detail, not_sent, retry_after }) => Finding::Finished {
+                    outcome: Outcome::Failed { kind, detail, not_sent, retry_after },
+                    changes: Vec::new(),
+                },
+            }
+        };
+        let spent = self.now().duration_since(begun).as_millis();
+        Answer { intended, finding, duration_ms: u64::try_from(spent).unwrap_or(0) }
+    }
+
+    /// What the commit of an outcome also stores.
+    pub(super) async fn house_changes(
+        &self,
+        started: &Started,
+        intended: &Intended,
+        changes: Vec<HouseChange>,
+        now: Timestamp,
+    ) -> Result<(Vec<IncidentUpdate>, Vec<MeasureChange>), StoreError> {
+        let mut updates = Vec::new();
+        let mut measures = Vec::new();
+        for change in changes {
+            match change {
+                HouseChange::UpdateIncident { status, verdict, severity, note } => {
+                    updates.extend(self.update(started, intended, (status, verdict, severity, note)));
+                }
+                HouseChange::PutMeasure { kind, target, direction, reason, inverse } => {
+                    let (inverse, inverse_arguments) = inverse.unzip();
+                    measures.push(MeasureChange::Put(Box::new(Measure {
+                        key: intended.key.clone(),
+                        entity: started.entity.clone(),
+                        action: intended.action.clone(),
+                        target,
+                        kind: kind.to_owned(),
+                        connection: intended.connections.first().cloned().unwrap_or_default(),
+                        direction,
+                        reason,
+                        run: started.run.clone(),
+                        incident: started.incident.clone(),
+                        since: now,
+                        until: intended.until.unwrap_or(now),
+                        inverse,
+                        inverse_arguments: inverse_arguments.unwrap_or_default(),
+                    })));
+                }
+                HouseChange::LiftMeasures { kind, target } => {
+                    let held = self.inner.store.measures(&started.entity, Timestamp::MIN).await?;
+                    measures.extend(
+                        held.into_iter()
+                            .filter(|one| {
+                                one.kind == kind
+                                    && one.target == target
+                                    && intended.connections.contains(&one.connection)
+                            })
+                            .map(|one| MeasureChange::Lifted {
+                                key: one.key,
+                                entity: one.entity,
+                                reason: format!("{} of run {}", intended.action, started.run.short()),
+                            }),
+                    );
+                }
+            }
+        }
+        Ok((updates, measures))
+    }
+
+    fn update(
+        &self,
+        started: &Started,
+        intended: &Intended,
+        (status, verdict, severity, note): UpdateParts,
+    ) -> Option<IncidentUpdate> {
+        Some(IncidentUpdate {
+            incident: started.incident.clone()?,
+            entity: started.entity.clone(),
+            key: intended.key.clone(),
+            status,
+            verdict,
+            severity,
+            note,
+            run: Some(started.run.clone()),
+            actor: Actor::engine(),
+        })
+    }
+}
+
+/// The way out that the engine settled.
+fn route(intended: &Intended) -> Route {
+    let left_out = intended.left_out.iter();
+    Route {
+        connections: intended.connections.clone(),
+        left_out: left_out
+            .map(|one| LeftOut { connection: one.connection.clone(), reason: one.why.clone() })
+            .collect(),
+    }
+}
+
+type UpdateParts = (
+    Option<IncidentStatus>,
+    Option<playbooks::marking::Verdict>,
+    Option<playbooks::marking::Severity>,
+    Option<String>,
+);

@@ -1,0 +1,146 @@
+//! From an acknowledged incident to runs: what every playbook makes of it, and why.
+//!
+//! Owns the match ledger's content. The incident is durable before it gets here; if the process
+//! ends in between, recovery comes back to it.
+
+use engine::Match;
+use playbooks::operator::{Entity, Operator, Rollout};
+use state::access::Actor;
+use state::event::{Mode, StartedBy};
+use state::ids::IncidentId;
+use state::store::{
+    Accepted, MatchDecision, MatchResult, MatchRow, MatchVerdict, NewIncident, NewRun, StoreError,
+    StoredIncident,
+};
+
+use super::{Dispatcher, Message};
+use crate::library::Compiled;
+
+/// Why triggers could not be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum TriggerError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The incident is not there, or its entity is not configured.
+    #[error("{0}")]
+    Missing(String),
+}
+
+impl Dispatcher {
+    /// Keeps an incident. When this returns it is durable; its triggers are decided at once after
+    /// that, and also if the process ends now.
+    pub async fn accept(&self, new: NewIncident) -> Result<Accepted, StoreError> {
+        let accepted = self.inner.store.accept(new).await;
+        match &accepted {
+            Ok(Accepted::New(id)) => self.decide_later(id.clone()),
+            Err(error @ StoreError::Stopped { .. }) => self.break_down(error),
+            _ => {}
+        }
+        accepted
+    }
+
+    /// Keeps an incident that somebody starts a playbook on by hand. The ledger says that triggers
+    /// were not asked.
+    pub async fn accept_for_hand(&self, new: NewIncident) -> Result<IncidentId, StoreError> {
+        let id = match self.inner.store.accept(new).await? {
+            Accepted::Duplicate { of, .. } => return Ok(of),
+            Accepted::New(id) => id,
+        };
+        let why = || "not asked: the incident came with a start by hand".to_owned();
+        let current = self.inner.library.current();
+        let decisions = current.values().map(|compiled| MatchDecision {
+            playbook: compiled.reference(),
+            verdict: MatchVerdict::No { why: why() },
+        });
+        self.inner.store.decide_matches(&id, decisions.collect(), self.now()).await?;
+        Ok(id)
+    }
+
+    pub(super) fn decide_later(&self, incident: IncidentId) {
+        let dispatcher = self.clone();
+        self.inner.tasks.spawn(async move {
+            if dispatcher.is_draining() {
+                return;
+            }
+            match dispatcher.decide_triggers(&incident).await {
+                Ok(_) => {}
+                Err(TriggerError::Store(error @ StoreError::Stopped { .. })) => dispatcher.break_down(&error),
+                Err(error) => {
+                    tracing::error!(%incident, %error, "The triggers of an incident could not be decided; the next start tries again.");
+                }
+            }
+        });
+    }
+
+    /// Decides the triggers of an incident and begins the runs that start. Deciding again changes
+    /// nothing.
+    pub async fn decide_triggers(&self, incident: &IncidentId) -> Result<Vec<MatchRow>, TriggerError> {
+        let stored = self
+            .inner
+            .store
+            .incident(incident)
+            .await?
+            .ok_or_else(|| TriggerError::Missing(format!("there is no incident {incident}")))?;
+        let operator = self.operator();
+        let entity = operator.entities.get(stored.entity.as_str()).ok_or_else(|| {
+            TriggerError::Missing(format!("entity `{}` of {incident} is not configured", stored.entity))
+        })?;
+        let now = self.now();
+        let mut decisions = Vec::new();
+        for compiled in self.inner.library.current().values() {
+            let verdict = self.verdict(compiled, &stored, &operator, entity);
+            if matches!(verdict, MatchVerdict::Start(_)) {
+                self.keep(compiled).await?;
+            }
+            decisions.push(MatchDecision { playbook: compiled.reference(), verdict });
+        }
+        let rows = self.inner.store.decide_matches(incident, decisions, now).await?;
+        for row in &rows {
+            if let MatchResult::Started { run } = &row.result {
+                self.tell(run, Message::Go);
+            }
+        }
+        Ok(rows)
+    }
+
+    fn verdict(
+        &self,
+        compiled: &Compiled,
+        stored: &StoredIncident,
+        operator: &Operator,
+        entity: &Entity,
+    ) -> MatchVerdict {
+        let plan = &compiled.plan;
+        let now = self.now();
+        let once = match engine::matches(plan, &stored.incident, entity, &operator.organisation) {
+            Match::No { why } => return MatchVerdict::No { why },
+            Match::Yes { once } => once,
+        };
+        if entity.rollout.get(&plan.id).copied().unwrap_or_default() == Rollout::Off {
+            let why = format!(
+                "rollout is off for {}; set `rollout: {{{}: auto}}` in its entity file",
+                entity.id, plan.id
+            );
+            return MatchVerdict::No { why };
+        }
+        let Ok(incident) = stored.incident.reference.parse::<IncidentId>() else {
+            return MatchVerdict::No { why: "the incident has no reference".to_owned() };
+        };
+        let request = engine::StartRequest {
+            run: crate::clock::fresh_run_id(now),
+            incident: Some((incident, &stored.incident)),
+            inputs: std::collections::BTreeMap::new(),
+            by: StartedBy::Trigger,
+            actor: Actor::engine(),
+            mode: Mode::Auto,
+        };
+        match engine::start(plan, request, &self.surroundings(operator, entity, now, engine::BlockCounts::default())) {
+            Ok(started) => MatchVerdict::Start(Box::new(NewRun {
+                started,
+                once,
+            })),
+            Err(refusal) => MatchVerdict::No { why: refusal.to_string() },
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! Everything a user can do, in this process: the one implementation of [`web::Operations`].
+//!
+//! Owns the permission check of each operation. Reads go to the store under the caller's scope,
+//! changes go through intake and the dispatcher.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use playbooks::names::Names;
+use playbooks::operator::Rollout;
+use sha2::{Digest as _, Sha256};
+use state::access::{Permission, Principal, Scope};
+use state::event::{Event, Mode, Recorded, Seq};
+use state::ids::{EntityId, IncidentId, RunId};
+use state::store::{
+    Accepted, AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, NewIncident, Page, PageRequest,
+    RunFilter, RunSummary, StoredIncident,
+};
+use web::operations::{Answer, RunStream};
+use web::timeline::{StepLine, Timeline};
+use web::view::{
+    BlockList, Content, Figures, Finding, IncidentChoice, IncidentDetail, ListKind, MatchView, PlaybookView,
+    Readiness, RunDetail, RunStarted, RunView, StartRun, Submission, SubmitReport, Submitted,
+};
+use web::{OperationError, Operations};
+
+use crate::dispatch::{ByHand, Dispatcher, StartError};
+use crate::intake::{self, Mapped, MappedIncident, Mapper, MappingContext};
+use crate::library::{Compiled, compile_kept};
+
+/// The operations of this process.
+#[derive(Debug, Clone)]
+pub struct LocalOperations {
+    dispatcher: Dispatcher,
+    started_at: Timestamp,
+    weakened: Arc<[String]>,
+}
+
+impl LocalOperations {
+    /// Operations over a dispatcher. `weakened` are settings weaker than the default, in words.
+    pub fn new(dispatcher: Dispatcher, started_at: Timestamp, weakened: Vec<String>) -> Self {
+        Self { dispatcher, started_at, weakened: weakened.into() }
+    }
+
+    fn not_draining(&self) -> Answer<()> {
+        if self.dispatcher.is_draining() {
+            return Err(OperationError::Busy {
+                why: "the server is stopping and takes no new work".to_owned(),
+                retry_after: web::error::RETRY_AFTER_DEFAULT,
+            });
+        }
+        Ok(())
+    }
+
+    /// The entity that new data belongs to: the caller's choice within its reach, else its only one.
+    fn entity_for(&self, scope: &Scope, wanted: Option<&EntityId>) -> Answer<EntityId> {
+        let operator = self.dispatcher.operator();
+        let reachable: Vec<EntityId> = operator
+            .entities
+            .keys()
+            .filter_map(|id| id.parse().ok())
+            .filter(|entity| scope.covers(entity))
+            .collect();
+        match (wanted, reachable.as_slice()) {
+            (Some(wanted), _) if reachable.contains(wanted) => Ok(wanted.clone()),
+            (Some(wanted), _) => Err(OperationError::not_found(format!("entity `{wanted}`"))),
+            (None, [only]) => Ok(only.clone()),
+            (None, []) => Err(OperationError::Denied { why: "this token reaches no entity".to_owned() }),
+            (None, _) => Err(OperationError::invalid(
+                "say whose incident this is: several entities are within reach, and none is named",
+            )),
+        }
+    }
+
+    /// Turns bytes into incidents of an entity, not yet kept.
+    fn mapped(&self, entity: &EntityId, content: &Content, bytes: &[u8]) -> Answer<(Mapper, Vec<Mapped>)> {
+        let operator = self.dispatcher.operator();
+        let Some(facts) = operator.entities.get(entity.as_str()) else {
+            return Err(OperationError::not_found(format!("entity `{entity}`")));
+        };
+        let mapper = match content {
+            Content::Json => Mapper::Json,
+            Content::Mail => Mapper::Mail,
+            Content::Mapper(name) if name == "auto" => Mapper::detect(bytes).map_err(invalid)?,
+            Content::Mapper(name) => {
+                Mapper::by_name(name).ok_or_else(|| OperationError::not_found(format!("alert format `{name}`")))?
+            }
+        };
+        let context = MappingContext { entity: facts, now: self.dispatcher.now() };
+        Ok((mapper, intake::map(mapper, bytes, &context).map_err(invalid)?))
+    }
+
+    /// Keeps the files of an incident, and gives what the store needs to accept it.
+    async fn prepared(
+        &self,
+        caller: &Principal,
+        entity: &EntityId,
+        mapper: Mapper,
+        part: MappedIncident,
+    ) -> Answer<NewIncident> {
+        for file in part.files {
+            self.dispatcher.store().put_file(file.bytes).await?;
+        }
+        Ok(NewIncident {
+            entity: entity.clone(),
+            source: mapper.name().to_owned(),
+            dedup_key: part.dedup_key,
+            dedup_within: part.dedup_within,
+            incident: part.incident,
+            actor: caller.actor().clone(),
+            at: self.dispatcher.now(),
+        })
+    }
+
+    /// Keeps the incidents of a submission. Their triggers are decided after that.
+    async fn take(&self, caller: &Principal, entity: &EntityId, submission: &Submission) -> Answer<SubmitReport> {
+        let (mapper, mapped) = self.mapped(entity, &submission.content, &submission.bytes)?;
+        let mut results = Vec::with_capacity(mapped.len());
+        for one in mapped {
+            results.push(match one {
+                Mapped::Incident(part) => {
+                    let new = self.prepared(caller, entity, mapper, *part).await?;
+                    match self.dispatcher.accept(new).await? {
+                        Accepted::New(id) => Submitted::Accepted { id },
+                        Accepted::Duplicate { of, count } => Submitted::Duplicate { id: of, count },
+                    }
+                }
+                Mapped::Ignored { why } => Submitted::Ignored { why },
+            });
+        }
+        Ok(SubmitReport { results })
+    }
+
+    /// Keeps the one incident that comes with a start by hand. Triggers are not asked: whoever
+    /// starts by hand has decided what runs.
+    async fn take_for_hand(
+        &self,
+        caller: &Principal,
+        entity: &EntityId,
+        content: &Content,
+        bytes: &[u8],
+    ) -> Answer<IncidentId> {
+        let (mapper, mapped) = self.mapped(entity, content, bytes)?;
+        let mut mapped = mapped.into_iter();
+        match (mapped.next(), mapped.next()) {
+            (Some(Mapped::Incident(part)), None) => {
+                let new = self.prepared(caller, entity, mapper, *part).await?;
+                Ok(self.dispatcher.accept_for_hand(new).await?)
+            }
+            (Some(Mapped::Ignored { why }), None) => Err(OperationError::invalid(format!("this is no incident: {why}"))),
+            (None, _) => Err(OperationError::invalid("there is no incident in it")),
+            (Some(_), Some(_)) => Err(OperationError::invalid(
+                "there are several incidents in it and a run works on one; take them in first, then name one",
+            )),
+        }
+    }
+
+    async fn summary(&self, scope: &Scope, run: &str) -> Answer<RunSummary> {
+        let mut found = self.dispatcher.store().find_run(scope, run).await?;
+        match (found.pop(), found.pop()) {
+            (Some(only), None) => Ok(only),
+            (None, _) => Err(OperationError::not_found(format!("run `{}`", run.chars().take(40).collect::<String>()))),
+            (Some(_), Some(_)) => Err(OperationError::invalid(format!(
+                "`{run}` is the beginning of several runs; write more of the id"
+            ))),
+        }
+    }
+
+    /// The revision a run pinned, for showing it.
+    async fn compiled(&self, revision: &str) -> Answer<Arc<Compiled>> {
+        if let Some(compiled) = self.dispatcher.library().revision(revision) {
+            return Ok(compiled);
+        }
+        let text = self.dispatcher.store().plan(revision).await?;
+        let text = text.ok_or_else(|| OperationError::internal(format!("revision {revision} is not kept")))?;
+        let bundle = serde_json::from_str(&text).map_err(OperationError::internal)?;
+        let compiled = compile_kept(bundle, &**self.dispatcher.registry())
+            .map_err(|_| OperationError::internal(format!("revision {revision} does not compile any more")))?;
+        Ok(self.dispatcher.library().pin(compiled))
+    }
+
+    /// The steps of a run, still pending, named as the author wrote.
+    fn timeline(&self, compiled: &Compiled, entity: &EntityId, first: Option<&Recorded>) -> Timeline {
+        let operator = self.dispatcher.operator();
+        let facts = operator.entities.get(entity.as_str()).map(playbooks::operator::Entity::to_value);
+        let (incident, inputs) = match first.map(|first| &first.event) {
+            Some(Event::Started(started)) => {
+                (started.facts.clone(), serde_json::to_value(&started.inputs).unwrap_or_default())
+            }
+            _ => Default::default(),
+        };
+        let names = StartNames {
+            facts: incident,
+            inputs,
+            entity: facts.unwrap_or_default(),
+            organisation: serde_json::to_value(&operator.organisation).unwrap_or_default(),
+        };
+        Timeline::new(compiled.plan.steps.values().map(|step| StepLine {
+            id: step.id.clone(),
+            // A name over the loop variable has no value yet; the id says enough then.
+            name: step.name.render(&names).unwrap_or_else(|_| step.id.clone()),
+            class: step.action.effect,
+        }))
+    }
+
+    /// The incident a run by hand works on, kept.
+    async fn chosen(
+        &self,
+        caller: &Principal,
+        scope: &Scope,
+        choice: Option<&IncidentChoice>,
+        entity: Option<&EntityId>,
+    ) -> Answer<Option<StoredIncident>> {
+        let id = match choice {
+            None => return Ok(None),
+            Some(IncidentChoice::Id(id)) => id.clone(),
+            Some(IncidentChoice::Inline(value)) => {
+                let entity = self.entity_for(scope, entity)?;
+                let bytes = serde_json::to_vec(value).map_err(OperationError::internal)?;
+                self.take_for_hand(caller, &entity, &Content::Json, &bytes).await?
+            }
+            Some(IncidentChoice::Raw { format, base64 }) => {
+                let entity = self.entity_for(scope, entity)?;
+                let bytes = STANDARD
+                    .decode(base64)
+                    .map_err(|error| OperationError::invalid(format!("`base64` is not base64: {error}")))?;
+                self.take_for_hand(caller, &entity, &Content::Mapper(format.clone()), &bytes).await?
+            }
+        };
+        let found = self.dispatcher.store().incident_in(scope, &id).await?;
+        found.map(Some).ok_or_else(|| OperationError::not_found(format!("incident {id}")))
+    }
+}
+
+/// A refusal of intake as the API says it.
+fn invalid(refusal: intake::Refusal) -> OperationError {
+    OperationError::Invalid {
+        message: refusal.to_string(),
+        findings: vec![Finding::error(refusal.reason, refusal.place).with_help(refusal.remedy)],
+    }
+}
+
+#[async_trait]
+impl Operations for LocalOperations {
+    async fn submit(&self, caller: &Principal, submission: Submission) -> Answer<SubmitReport> {
+        let scope = caller.scope(Permission::Submit)?;
+        self.not_draining()?;
+        let entity = self.entity_for(&scope, submission.entity.as_ref())?;
+        self.take(caller, &entity, &submission).await
+    }
+
+    async fn incidents(
+        &self,
+        caller: &Principal,
+        filter: IncidentFilter,
+        page: PageRequest,
+    ) -> Answer<Page<IncidentSummary>> {
+        let scope = caller.scope(Permission::See)?;
+        Ok(self.dispatcher.store().incidents(&scope, filter, page).await?)
+    }
+
+    async fn incident(&self, caller: &Principal, id: &IncidentId) -> Answer<IncidentDetail> {
+        let scope = caller.scope(Permission::See)?;
+        let found = self.dispatcher.store().incident_in(&scope, id).await?;
+        found.map(IncidentDetail::from).ok_or_else(|| OperationError::not_found(format!("incident {id}")))
+    }
+
+    async fn matches(&self, caller: &Principal, id: &IncidentId) -> Answer<Vec<MatchView>> {
+        let scope = caller.scope(Permission::See)?;
+        if self.dispatcher.store().incident_in(&scope, id).await?.is_none() {
+            return Err(OperationError::not_found(format!("incident {id}")));
+        }
+        let rows = self.dispatcher.store().matches(&scope, id).await?;
+        Ok(rows.into_iter().map(MatchView::from).collect())
+    }
+
+    async fn playbooks(&self, caller: &Principal) -> Answer<Vec<PlaybookView>> {
+        let scope = caller.scope(Permission::See)?;
+        let operator = self.dispatcher.operator();
+        let view = |compiled: &Arc<Compiled>| {
+            let plan = &compiled.plan;
+            PlaybookView {
+                id: plan.id.clone(),
+                name: plan.name.clone(),
+                version: plan.version,
+                revision: plan.revision.clone(),
+                description: plan.description.clone(),
+                owner: plan.owner.clone(),
+                tags: plan.tags.clone(),
+                incident_types: plan.trigger.incident.clone(),
+                manual: plan.trigger.manual,
+                steps: plan.steps.len(),
+                auto_for: operator
+                    .entities
+                    .values()
+                    .filter(|entity| entity.rollout.get(&plan.id) == Some(&Rollout::Auto))
+                    .filter_map(|entity| entity.id.parse().ok())
+                    .filter(|entity| scope.covers(entity))
+                    .collect(),
+            }
+        };
+        Ok(self.dispatcher.library().current().values().map(view).collect())
+    }
+
+    async fn start(&self, caller: &Principal, request: StartRun) -> Answer<RunStarted> {
+        let scope = caller.scope(Permission::Start)?;
+        self.not_draining()?;
+        let compiled = self.dispatcher.library().get(&request.playbook).ok_or_else(|| {
+            OperationError::not_found(format!("playbook `{}`", request.playbook.chars().take(60).collect::<String>()))
+        })?;
+        let stored = self.chosen(caller, &scope, request.incident.as_ref(), request.entity.as_ref()).await?;
+        let (entity, incident) = match stored {
+            Some(stored) => {
+                let id: IncidentId = stored.incident.reference.parse().map_err(OperationError::internal)?;
+                (stored.entity, Some((id, stored.incident)))
+            }
+            None => (self.entity_for(&scope, request.entity.as_ref())?, None),
+        };
+        let id = incident.as_ref().map(|(id, _)| id.clone());
+        let by_hand = ByHand {
+            entity,
+            incident,
+            inputs: request.inputs,
+            actor: caller.actor().clone(),
+            mode: request.mode,
+        };
+        match self.dispatcher.start_by_hand(&compiled, by_hand).await {
+            Ok(run) => Ok(RunStarted { run, incident: id, attached: false }),
+            Err(StartError::NoEntity(entity)) => Err(OperationError::not_found(format!("entity `{entity}`"))),
+            Err(StartError::Refused(refusal @ engine::StartRefusal::Input { .. })) => {
+                Err(OperationError::invalid(refusal.to_string()))
+            }
+            Err(StartError::Refused(refusal)) => {
+                Err(OperationError::Refused { why: refusal.to_string(), help: None })
+            }
+            Err(StartError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    async fn runs(&self, caller: &Principal, filter: RunFilter, page: PageRequest) -> Answer<Page<RunView>> {
+        let scope = caller.scope(Permission::See)?;
+        let found = self.dispatcher.store().runs(&scope, filter, page).await?;
+        Ok(Page { rows: found.rows.into_iter().map(RunView::from).collect(), next: found.next })
+    }
+
+    async fn run(&self, caller: &Principal, run: &str) -> Answer<RunDetail> {
+        let scope = caller.scope(Permission::See)?;
+        let summary = self.summary(&scope, run).await?;
+        let events = self.dispatcher.store().events(&scope, &summary.run).await?;
+        let events = events.ok_or_else(|| OperationError::not_found(format!("run `{run}`")))?;
+        let compiled = self.compiled(&summary.playbook.revision).await?;
+        let mut timeline = self.timeline(&compiled, &summary.entity, events.first());
+        for event in &events {
+            timeline.apply(event);
+        }
+        Ok(detail(summary, &compiled, timeline.rows(), events))
+    }
+
+    async fn cancel(&self, caller: &Principal, run: &str, reason: &str) -> Answer<RunView> {
+        let scope = caller.scope(Permission::Start)?;
+        let summary = self.summary(&scope, run).await?;
+        if summary.row.status.is_over() {
+            return Err(OperationError::Refused {
+                why: format!("run {} is over: {}", summary.run.short(), summary.row.status.word()),
+                help: None,
+            });
+        }
+        self.dispatcher.cancel(&summary.run, caller.actor().clone(), reason.to_owned());
+        Ok(summary.into())
+    }
+
+    async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {
+        let scope = caller.scope(Permission::See)?;
+        let summary = self.summary(&scope, run).await?;
+        let events = self.dispatcher.store().events(&scope, &summary.run).await?.unwrap_or_default();
+        let compiled = self.compiled(&summary.playbook.revision).await?;
+        let timeline = self.timeline(&compiled, &summary.entity, events.first());
+        let source = Arc::new(ScopedEvents { dispatcher: self.dispatcher.clone(), scope });
+        Ok(web::live::follow(self.dispatcher.feed(), source, summary.run, timeline, after))
+    }
+
+    async fn audit(
+        &self,
+        caller: &Principal,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Answer<Page<AuditRecord>> {
+        let scope = caller.scope(Permission::Audit)?;
+        Ok(self.dispatcher.store().audit(&scope, filter, page).await?)
+    }
+
+    async fn block_list(&self, caller: &Principal, entity: &EntityId, list: ListKind) -> Answer<BlockList> {
+        let scope = caller.scope(Permission::See)?;
+        if !scope.covers(entity) || !self.dispatcher.operator().entities.contains_key(entity.as_str()) {
+            return Err(OperationError::not_found(format!("block list of `{entity}`")));
+        }
+        let now = self.dispatcher.now();
+        let operator = self.dispatcher.operator();
+        let kind = match list {
+            ListKind::Ip | ListKind::Ip6 => "ip",
+            ListKind::Domain => "domain",
+            ListKind::Url => "url",
+        };
+        let mut modified = self.started_at;
+        let mut entries = std::collections::BTreeSet::new();
+        for measure in self.dispatcher.store().measures(entity, now).await? {
+            let served = operator
+                .connections
+                .get(&measure.connection)
+                .is_none_or(|connection| connection.provider == "block_list");
+            let wanted = measure.kind == kind && (list != ListKind::Ip6 || measure.target.contains(':'));
+            if served && wanted {
+                modified = modified.max(measure.since);
+                entries.insert(measure.target);
+            }
+        }
+        let text: String = entries.into_iter().map(|entry| entry + "\n").collect();
+        let etag = hex::encode(Sha256::digest(text.as_bytes())).chars().take(32).collect();
+        Ok(BlockList { text, etag, modified })
+    }
+
+    async fn figures(&self, caller: &Principal) -> Answer<Figures> {
+        let scope = caller.scope(Permission::See)?;
+        if !matches!(scope.reach(), state::access::Reach::All) {
+            return Err(OperationError::Denied { why: "figures count all entities; this token reaches some".to_owned() });
+        }
+        Ok(Figures {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started_at,
+            store: self.dispatcher.store().figures().await?,
+            in_flight: self.dispatcher.active_runs() as u64,
+            playbooks: self.dispatcher.library().current().len(),
+            entities: self.dispatcher.operator().entities.len(),
+            weakened: self.weakened.to_vec(),
+        })
+    }
+
+    async fn readiness(&self) -> Readiness {
+        let draining = self.dispatcher.is_draining();
+        Readiness { ready: !draining, why: draining.then(|| "stopping".to_owned()) }
+    }
+}
+
+/// Events of runs within one scope.
+struct ScopedEvents {
+    dispatcher: Dispatcher,
+    scope: Scope,
+}
+
+#[async_trait]
+impl web::live::EventSource for ScopedEvents {
+    async fn events_from(&self, run: &RunId, from: Seq) -> Answer<Vec<Recorded>> {
+        let events = self.dispatcher.store().events(&self.scope, run).await?.unwrap_or_default();
+        Ok(events.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect())
+    }
+}
+
+/// What a step's name may read, all of it known at the start: the incident, the entity, inputs.
+struct StartNames {
+    facts: serde_json::Value,
+    inputs: serde_json::Value,
+    entity: serde_json::Value,
+    organisation: serde_json::Value,
+}
+
+impl Names for StartNames {
+    fn name(&self, name: &str) -> Option<Cow<'_, serde_json::Value>> {
+        match name {
+            "incident" => Some(Cow::Borrowed(&self.facts)),
+            "inputs" => Some(Cow::Borrowed(&self.inputs)),
+            "entity" => Some(Cow::Borrowed(&self.entity)),
+            "org" => Some(Cow::Borrowed(&self.organisation)),
+            _ => None,
+        }
+    }
+
+    fn step(&self, _id: &str) -> Option<Cow<'_, serde_json::Value>> {
+        None
+    }
+}
+
+fn detail(
+    summary: RunSummary,
+    compiled: &Compiled,
+    steps: Vec<web::view::StepView>,
+    events: Vec<Recorded>,
+) -> RunDetail {
+    let (mode, inputs) = match events.first().map(|first| &first.event) {
+        Some(Event::Started(started)) => (started.mode, started.inputs.clone()),
+        _ => (Mode::Auto, std::collections::BTreeMap::new()),
+    };
+    let outputs = match events.last().map(|last| &last.event) {
+        Some(Event::Closed { outputs, .. }) => outputs.clone(),
+        _ => std::collections::BTreeMap::new(),
+    };
+    RunDetail { run: summary.into(), name: compiled.plan.name.clone(), mode, inputs, outputs, steps, events }
+}
