@@ -1,0 +1,403 @@
+//! Every command and flag, in one table: parser, help, manual page and completions come from it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use state::access::Permission;
+
+use super::terminal::Colour;
+
+/// Security playbooks that act at night and account for it in the morning.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sortie",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  sortie demo                 a whole SOC on this machine, nothing leaves it\n  sortie init my-soc          a project to start from\n\nExit codes: 0 yes, 1 no (findings, failed run), 2 usage or configuration, 3 unreachable,\n4 not allowed, 5 not found, 6 refused by policy, 8 still waiting, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Folder of the project, with its sortie.toml.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".", env = "SORTIE_PROJECT")]
+    pub(crate) project: PathBuf,
+    /// Talk to this server instead of the one found in the project.
+    #[arg(long, global = true, value_name = "URL", env = "SORTIE_SERVER", requires = "token_file")]
+    pub(crate) server: Option<String>,
+    /// File that holds the API token for --server.
+    #[arg(long, global = true, value_name = "FILE", env = "SORTIE_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    /// Short for --output json.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to colour.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// No line is rewritten in place; one event a line.
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
+    /// Only the result.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// More log lines on stderr.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// Forms of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Jsonl,
+    /// YAML.
+    Yaml,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// A whole SOC on loopback: real engine, fake services, a phishing report and an IDS alert.
+    #[command(after_help = "Examples:\n  sortie demo\n  sortie demo --once --plain | tee demo.log")]
+    Demo(Demo),
+    /// Write a project to start from: sortie.toml, playbooks, entities, templates.
+    #[command(after_help = "Examples:\n  sortie init my-soc\n  cd my-soc && sortie check && sortie serve")]
+    Init(Init),
+    /// Run the engine and the HTTP API until stopped.
+    #[command(
+        after_help = "Examples:\n  sortie serve\n  sortie serve --project /etc/sortie --listen 127.0.0.1:9000"
+    )]
+    Serve(Serve),
+    /// Start a playbook by hand and follow it.
+    #[command(
+        after_help = "Examples:\n  sortie run phishing-report --incident PH-2026-00417\n  sortie run phishing-report --incident mail.eml --entity ville-exemple --simulate"
+    )]
+    Run(Run),
+    /// Runs: list, show, watch, cancel.
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Incidents: list, show, create, and why a playbook started or did not.
+    #[command(subcommand)]
+    Incidents(Incidents),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Check playbooks: names, types, order, blast radius.
+    #[command(
+        alias = "validate",
+        after_help = "Examples:\n  sortie check\n  sortie check playbooks/phishing-report.yaml --format sarif > findings.sarif"
+    )]
+    Check(Check),
+    /// Explain a code that `check` prints.
+    #[command(after_help = "Examples:\n  sortie explain PB204\n  sortie explain")]
+    Explain {
+        /// The code; all of them when left out.
+        code: Option<String>,
+    },
+    /// Draw a playbook.
+    #[command(
+        after_help = "Examples:\n  sortie graph playbooks/phishing-report.yaml\n  sortie graph playbooks/phishing-report.yaml --format svg > graph.svg"
+    )]
+    Graph(Graph),
+    /// The catalogue of actions.
+    #[command(subcommand)]
+    Actions(Actions),
+    /// Write the JSON Schema for editors.
+    #[command(
+        after_help = "Examples:\n  sortie schema > .sortie/playbook.schema.json\n  sortie schema --write"
+    )]
+    Schema {
+        /// Write it to .sortie/playbook.schema.json of the project.
+        #[arg(long)]
+        write: bool,
+    },
+    /// What is wrong here, and how to repair it.
+    #[command(after_help = "Examples:\n  sortie doctor\n  sortie doctor --strict")]
+    Doctor {
+        /// Warnings count as no.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// API tokens.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Where each setting comes from.
+    #[command(subcommand)]
+    Config(Config),
+    /// Completions for a shell.
+    #[command(after_help = "Examples:\n  sortie completions bash > /etc/bash_completion.d/sortie\n  sortie completions fish | source")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// The manual page.
+    #[command(after_help = "Examples:\n  sortie man | man -l -\n  sortie man > sortie.1")]
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// End by itself when both incidents are worked through, with the exit code of what happened.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Keep the store in this folder instead of a temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Port of the API; 0 picks a free one.
+    #[arg(long, default_value_t = 8800)]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where to.
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address and port of the API, over what sortie.toml says.
+    #[arg(long, value_name = "ADDRESS", env = "SORTIE_LISTEN")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Id of the playbook.
+    pub(crate) playbook: String,
+    /// A stored incident (PH-2026-00417), a file (.json, .eml), or - for stdin.
+    #[arg(long, value_name = "ID|FILE|-")]
+    pub(crate) incident: Option<String>,
+    /// Whose incident a file is; may be left out when there is one entity.
+    #[arg(long, value_name = "ENTITY")]
+    pub(crate) entity: Option<String>,
+    /// An input; the value is YAML.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+    /// Reads are done, effects are only shown.
+    #[arg(long)]
+    pub(crate) simulate: bool,
+    /// Start it and leave. Needs a running server.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// Runs, newest first.
+    List(RunList),
+    /// One run: its steps and its audit trail.
+    Show {
+        /// The run; enough first characters of it.
+        run: String,
+    },
+    /// Follow a run until it is over or waits.
+    Watch {
+        /// The run; enough first characters of it.
+        run: String,
+    },
+    /// Ask a run to stop. Effects that were sent already stay.
+    Cancel {
+        /// The run; enough first characters of it.
+        run: String,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunList {
+    /// Of one entity.
+    #[arg(long)]
+    pub(crate) entity: Option<String>,
+    /// Of one incident.
+    #[arg(long)]
+    pub(crate) incident: Option<String>,
+    /// Of one playbook.
+    #[arg(long)]
+    pub(crate) playbook: Option<String>,
+    /// In one of these states.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) status: Vec<String>,
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// Which part of a list.
+#[derive(Debug, Args)]
+pub(crate) struct Page {
+    /// Rows at most.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Go on after this row; the command before printed it.
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Incidents {
+    /// Incidents, newest first.
+    List {
+        /// Of one entity.
+        #[arg(long)]
+        entity: Option<String>,
+        /// Of one type.
+        #[arg(long = "type")]
+        kind: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// One incident.
+    Show {
+        /// Its reference.
+        id: String,
+    },
+    /// Take incidents in from a file: JSON, a mail, or an alert of a known product.
+    Create {
+        /// The file, or - for stdin.
+        #[arg(short, long)]
+        file: String,
+        /// Whose; may be left out when there is one entity.
+        #[arg(long)]
+        entity: Option<String>,
+        /// What the file is: json, eml, or a mapper such as suricata. By default it is recognised.
+        #[arg(long = "as", value_name = "FORMAT")]
+        format: Option<String>,
+    },
+    /// For every playbook, why it started on an incident or did not.
+    Why {
+        /// Its reference.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Audit records, oldest first.
+    List {
+        /// Of one entity.
+        #[arg(long)]
+        entity: Option<String>,
+        /// Of one run.
+        #[arg(long)]
+        run: Option<String>,
+        /// Of one incident.
+        #[arg(long)]
+        incident: Option<String>,
+        /// Of one type, for example attempt.intended.
+        #[arg(long)]
+        kind: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Playbook files or folders; the project's playbooks when left out.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Warnings count as findings.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How to print findings.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Print who waits for whom.
+    #[arg(long)]
+    pub(crate) edges: bool,
+}
+
+/// Forms of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// With the text around each place.
+    Human,
+    /// One line each.
+    Short,
+    /// JSON.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// A playbook file, or the id of one of the project.
+    pub(crate) playbook: String,
+    /// How to draw.
+    #[arg(long, value_enum, default_value_t = Picture::Ascii)]
+    pub(crate) format: Picture,
+}
+
+/// Forms of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Picture {
+    /// For the terminal.
+    Ascii,
+    /// A self-contained SVG.
+    Svg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Actions {
+    /// Every action, with its effect and the providers that do it.
+    List {
+        /// Only of one effect class.
+        #[arg(long)]
+        effect: Option<String>,
+    },
+    /// One action: inputs, outputs, what leaves the house, how recovery treats it.
+    Doc {
+        /// Its name, for example enrich.url.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make a token. It is shown once; sortie.toml gets only its hash.
+    Create {
+        /// Name for the record.
+        name: String,
+        /// What it may do.
+        #[arg(long = "may", value_delimiter = ',', value_parser = permission, default_value = "submit,see")]
+        permissions: Vec<Permission>,
+        /// For these entities; every entity when left out.
+        #[arg(long = "entity", value_delimiter = ',')]
+        entities: Vec<String>,
+        /// How long it is good for, at most 365.
+        #[arg(long, default_value_t = 90)]
+        days: u16,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check sortie.toml and the entity files.
+    Check,
+}
+
+fn permission(text: &str) -> Result<Permission, String> {
+    match text {
+        "submit" => Ok(Permission::Submit),
+        "see" => Ok(Permission::See),
+        "start" => Ok(Permission::Start),
+        "audit" => Ok(Permission::Audit),
+        _ => Err("one of submit, see, start, audit".to_owned()),
+    }
+}

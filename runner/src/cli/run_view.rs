@@ -1,0 +1,248 @@
+//! A run on the terminal: live lines that are rewritten in place, or one event a line.
+//!
+//! Owns the layout. Everything shown comes from the views of the API, so it looks the same
+//! whether the run is in this process or on a server.
+
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use playbooks::marking::EffectClass;
+use state::event::{Event, Mode, RunStatus};
+use web::view::{RunChange, RunDetail, StepState, StepView};
+
+use super::exit_code::Exit;
+use super::terminal::{Terminal, column, fit, safe, spent, written};
+
+/// Read and record lines beyond this many fold into their step.
+const ITEM_LINES_MAX: usize = 20;
+
+/// One run as it is being watched.
+pub(crate) struct RunView<'t> {
+    terminal: &'t Terminal,
+    detail: RunDetail,
+    drawn: usize,
+}
+
+impl<'t> RunView<'t> {
+    pub(crate) fn new(terminal: &'t Terminal, detail: RunDetail) -> Self {
+        Self { terminal, detail, drawn: 0 }
+    }
+
+    pub(crate) fn detail(&self) -> &RunDetail {
+        &self.detail
+    }
+
+    /// The lines above the steps.
+    pub(crate) fn head(&self) -> Vec<String> {
+        let run = &self.detail.run;
+        let title = format!(
+            "{} v{} (sha256 {}…)",
+            safe(&self.detail.name),
+            run.version,
+            run.revision.get(..8).unwrap_or(&run.revision)
+        );
+        let incident = run.incident.as_ref().map_or_else(|| "no incident".to_owned(), ToString::to_string);
+        let mode = match self.detail.mode {
+            Mode::Auto => "mode auto",
+            Mode::Simulate => "mode simulate: effects are only shown",
+        };
+        vec![
+            format!(" {}  {}", self.terminal.paint(&title, Style::new().bold()), incident),
+            format!(" started by {}  {mode}  run {}  entity {}", safe(&run.actor.name), run.id.short(), run.entity),
+            String::new(),
+        ]
+    }
+
+    /// Draws everything, over what was drawn before.
+    pub(crate) fn draw(&mut self) -> Result<(), Exit> {
+        let lines: Vec<String> = visible_steps(&self.detail.steps).map(|step| self.step_line(step)).collect();
+        let mut out = std::io::stdout().lock();
+        let rewrite = self.terminal.live && self.drawn > 0 && self.drawn < self.terminal.height;
+        if rewrite {
+            written(write!(out, "\x1b[{}A\x1b[J", self.drawn))?;
+        }
+        if rewrite || self.drawn == 0 {
+            for line in &lines {
+                written(writeln!(out, "{line}"))?;
+            }
+            self.drawn = lines.len();
+        }
+        written(out.flush())
+    }
+
+    /// Takes a change and shows it.
+    pub(crate) fn change(&mut self, change: RunChange) -> Result<(), Exit> {
+        self.detail.run.status = change.status;
+        self.detail.run.updated_at = change.at;
+        let step = change.step.clone();
+        if let Event::Closed { summary, outputs, .. } = &change.event.event {
+            self.detail.run.note.clone_from(summary);
+            self.detail.outputs = outputs.clone();
+        }
+        if let Some(step) = change.step {
+            match self.detail.steps.iter_mut().find(|line| (&line.step, line.item) == (&step.step, step.item)) {
+                Some(line) => *line = step,
+                None => self.insert(step),
+            }
+        }
+        let moved = change.event;
+        self.detail.events.push(moved.clone());
+        if self.terminal.live {
+            self.draw()
+        } else {
+            self.plain(&moved.event, moved.at, step.as_ref())
+        }
+    }
+
+    fn insert(&mut self, step: StepView) {
+        let after = self.detail.steps.iter().rposition(|line| line.step == step.step);
+        let at = after.map_or(self.detail.steps.len(), |index| index + 1);
+        self.detail.steps.insert(at, step);
+    }
+
+    /// One event, one line, stable: for pipes, logs and screen readers.
+    fn plain(&self, event: &Event, at: Timestamp, step: Option<&StepView>) -> Result<(), Exit> {
+        let run = self.detail.run.id.short();
+        let text = match (event, step) {
+            (Event::Closed { status, summary, .. }, _) => {
+                format!("{at} run={run} state={} note={:?}", status.word(), safe(summary))
+            }
+            (Event::Failing { error, .. }, _) => format!("{at} run={run} state=failing note={:?}", safe(error)),
+            (Event::LetSettled { name, value, absent }, _) => match (value, absent) {
+                (Some(value), _) => format!("{at} run={run} let={name} value={}", safe(&value.to_string())),
+                (None, why) => {
+                    format!("{at} run={run} let={name} absent={:?}", safe(why.as_deref().unwrap_or("")))
+                }
+            },
+            (_, Some(step)) => {
+                let mut text = format!("{at} run={run} step={} state={}", step.place(), step.state.word());
+                if step.effect {
+                    text.push_str(" effect=yes");
+                }
+                if !step.note.is_empty() {
+                    text.push_str(&format!(" note={:?}", safe(&step.note)));
+                }
+                text
+            }
+            _ => return Ok(()),
+        };
+        self.terminal.line(text)
+    }
+
+    fn step_line(&self, step: &StepView) -> String {
+        let (mark, word, style) = look(step);
+        let took = match (step.started_at, step.finished_at) {
+            (Some(start), Some(end)) => spent(i64::try_from(end.duration_since(start).as_millis()).unwrap_or(0)),
+            _ => String::new(),
+        };
+        let item = step.item.is_some();
+        let id = if item { String::new() } else { step.step.clone() };
+        let name = if item { format!("  {}", safe(&step.name)) } else { safe(&step.name) };
+        let room = self.terminal.width.saturating_sub(1 + 2 + 11 + 42 + 10 + 11);
+        let line = format!(
+            "{} {}{} ",
+            column(&id, 10),
+            column(&name, 41),
+            String::new(),
+        );
+        format!(
+            " {} {line}{} {}  {}",
+            self.terminal.paint(mark, style),
+            self.terminal.paint(&column(word, 9), style),
+            column(&format!("{took:>10}"), 10),
+            fit(&safe(&step.note), room.max(20)),
+        )
+        .trim_end()
+        .to_owned()
+    }
+
+    /// The lines below the steps.
+    pub(crate) fn foot(&self) -> Vec<String> {
+        let run = &self.detail.run;
+        let took = spent(i64::try_from(run.updated_at.duration_since(run.started_at).as_millis()).unwrap_or(0));
+        let done = |wanted: StepState| {
+            let mine = |step: &&StepView| step.effect && step.state == wanted && is_leaf(step, &self.detail.steps);
+            self.detail.steps.iter().filter(mine).count()
+        };
+        let style = status_style(run.status);
+        let mut lines = vec![String::new()];
+        let verb = match run.status {
+            RunStatus::Succeeded => format!("succeeded in {took}"),
+            RunStatus::Failed => format!("failed after {took}"),
+            RunStatus::Cancelled => format!("cancelled after {took}"),
+            RunStatus::Refused => "refused".to_owned(),
+            RunStatus::Stuck => "waits for a person: an effect has an unknown outcome".to_owned(),
+            other => other.word().to_owned(),
+        };
+        let effects = match (self.detail.mode, done(StepState::Done), done(StepState::Simulated)) {
+            (Mode::Simulate, _, count) => format!("{count} effects would have been done"),
+            (Mode::Auto, 1, _) => "1 effect".to_owned(),
+            (Mode::Auto, count, _) => format!("{count} effects"),
+        };
+        lines.push(format!(" {}      {effects}", self.terminal.paint(&verb, style)));
+        if !run.note.is_empty() && run.status != RunStatus::Succeeded {
+            lines.push(format!(" {}", safe(&run.note)));
+        }
+        for (name, value) in &self.detail.outputs {
+            lines.push(format!(" {} = {}", name, fit(&safe(&value.to_string()), self.terminal.width.max(60) - 20)));
+        }
+        lines
+    }
+}
+
+/// Steps, and items where there are few enough to read.
+fn visible_steps(steps: &[StepView]) -> impl Iterator<Item = &StepView> {
+    steps.iter().filter(|step| {
+        step.item.is_none() || {
+            let siblings = steps.iter().filter(|other| other.step == step.step).count();
+            siblings > 2 && siblings <= ITEM_LINES_MAX + 1
+        }
+    })
+}
+
+fn is_leaf(step: &StepView, steps: &[StepView]) -> bool {
+    step.item.is_some()
+        || !steps.iter().any(|other| other.item.is_some() && other.step == step.step)
+}
+
+/// Mark, word and style of a line. Effects that were done are upper case, so that a glance finds
+/// what really happened.
+fn look(step: &StepView) -> (&'static str, &'static str, Style) {
+    let effect = step.class > EffectClass::Read;
+    match step.state {
+        StepState::Pending => (" ", "-", Style::new().dimmed()),
+        StepState::Running => (" ", "running", AnsiColor::Cyan.on_default()),
+        StepState::Retrying => ("?", "waiting", AnsiColor::Yellow.on_default()),
+        StepState::Done if effect => ("!", "DONE", AnsiColor::Green.on_default().bold()),
+        StepState::Done => (" ", "ok", AnsiColor::Green.on_default()),
+        StepState::Simulated => ("~", "would do", AnsiColor::Magenta.on_default()),
+        StepState::Skipped => ("-", "skipped", Style::new().dimmed()),
+        StepState::Refused => ("x", "REFUSED", AnsiColor::Red.on_default()),
+        StepState::Failed => ("x", "FAILED", AnsiColor::Red.on_default().bold()),
+        StepState::Unknown => ("?", "UNKNOWN", AnsiColor::Red.on_default().bold()),
+    }
+}
+
+/// The style of a run's state.
+pub(crate) fn status_style(status: RunStatus) -> Style {
+    match status {
+        RunStatus::Succeeded => AnsiColor::Green.on_default().bold(),
+        RunStatus::Running => AnsiColor::Cyan.on_default(),
+        RunStatus::Waiting => AnsiColor::Yellow.on_default(),
+        RunStatus::Failing | RunStatus::Failed | RunStatus::Refused | RunStatus::Stuck => {
+            AnsiColor::Red.on_default().bold()
+        }
+        RunStatus::Cancelled => Style::new().dimmed(),
+    }
+}
+
+/// The exit code a run's end stands for.
+pub(crate) fn exit_of(status: RunStatus) -> Exit {
+    match status {
+        RunStatus::Succeeded => Exit::Yes,
+        RunStatus::Failed | RunStatus::Cancelled | RunStatus::Failing => Exit::No,
+        RunStatus::Refused => Exit::Refused,
+        RunStatus::Running | RunStatus::Waiting | RunStatus::Stuck => Exit::Waiting,
+    }
+}
