@@ -1,1 +1,8 @@
-//! tests
+//! The world a test of Sortie stands in: a real process, a range of fake services, and a store that
+//! can be cut at any write.
+//!
+//! Owns starting and killing the binary, and asking it over its own client. Checks nothing itself.
+
+pub mod kill_at;
+pub mod samples;
+pub mod soc;

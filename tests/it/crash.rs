@@ -1,0 +1,167 @@
+//! kill -9 at every journal boundary of the example playbooks, and at random under load.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use runner::demo;
+use state::event::{Event, RunStatus};
+use state::ids::IncidentId;
+use tests::soc::{self, Soc};
+use web::view::{Content, RunView, StepState, Submitted};
+use web::Client;
+
+use crate::BINARY;
+
+/// Kills of the random test.
+const KILLS: usize = 200;
+/// Boundaries beyond which something is wrong with the enumeration itself.
+const BOUNDARIES_MAX: u64 = 400;
+
+/// What one life of the process acknowledged.
+#[derive(Debug, Default)]
+struct Acknowledged(BTreeSet<IncidentId>);
+
+impl Acknowledged {
+    fn note(&mut self, submitted: Option<Submitted>) {
+        if let Some(Submitted::Accepted { id } | Submitted::Duplicate { id, .. }) = submitted {
+            self.0.insert(id);
+        }
+    }
+}
+
+async fn send_both(client: &Client, acknowledged: &mut Acknowledged) -> bool {
+    let arrivals = [
+        (Content::Mail, demo::PHISHING_REPORT),
+        (Content::Mapper("suricata".to_owned()), demo::IDS_ALERT),
+    ];
+    for (content, bytes) in arrivals {
+        match soc::submit(client, content, bytes.to_vec()).await {
+            Ok(submitted) => acknowledged.note(submitted),
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// What must hold after any number of crashes, once a process has run in peace.
+async fn check(soc: &Soc, client: &Client, acknowledged: &Acknowledged, place: &str) -> Vec<RunView> {
+    for id in &acknowledged.0 {
+        let found = web::Operations::incident(client, &web::Myself, id).await;
+        assert!(found.is_ok(), "{place}: acknowledged incident {id} is lost: {found:?}");
+    }
+    let repeated = soc.range.ledger().repeated();
+    assert!(repeated.is_empty(), "{place}: effects happened twice: {repeated:?}\n{}", soc.log());
+    let runs = soc::runs(client).await.unwrap();
+    for run in &runs {
+        assert!(
+            run.status.is_over() || run.status == RunStatus::Stuck,
+            "{place}: run {} is {:?}: {}\n{}",
+            run.id,
+            run.status,
+            run.note,
+            soc.log()
+        );
+        let detail = soc::run(client, run.id.as_str()).await.unwrap();
+        let doubtful = |step: &&web::view::StepView| step.state == StepState::Unknown;
+        let unknown = detail.events.iter().filter(|one| matches!(one.event, Event::OutcomeUnknown { .. })).count();
+        let shown = detail.steps.iter().filter(doubtful).count();
+        assert!(unknown == 0 || shown > 0, "{place}: an unknown outcome of {} is not visible", run.id);
+        assert_eq!(run.status == RunStatus::Stuck, unknown > 0, "{place}: {} and its doubts disagree", run.id);
+    }
+    runs
+}
+
+/// One project, cut once at a boundary, then served in peace. `false` when the boundary lies beyond
+/// the end: the process was not cut.
+async fn cut_once(place: &str) -> bool {
+    let soc = Soc::new(BINARY).await.unwrap();
+    let mut acknowledged = Acknowledged::default();
+    let mut process = soc.serve(Some(place)).unwrap();
+    let mut cut = true;
+    if process.answers().await {
+        let client = process.client();
+        if send_both(&client, &mut acknowledged).await {
+            // Both are taken: the cut comes while the runs go on, or never.
+            let settled = soc::settled(&client, 2).await;
+            cut = settled.is_err() || process.is_over();
+        }
+    }
+    process.kill();
+    let mut process = soc.serve(None).unwrap();
+    assert!(process.answers().await, "{place}: the store does not open again\n{}", soc.log());
+    let client = process.client();
+    assert!(send_both(&client, &mut acknowledged).await, "{place}: senders repeat what was not acknowledged");
+    let settled = soc::settled(&client, 2).await.unwrap();
+    assert_eq!(settled.len(), 2, "{place}: one run for each incident");
+    check(&soc, &client, &acknowledged, place).await;
+    cut
+}
+
+async fn every_boundary(side: &str) {
+    let mut boundaries = 0;
+    while boundaries < BOUNDARIES_MAX && cut_once(&format!("{side}:{}", boundaries + 1)).await {
+        boundaries += 1;
+    }
+    println!("kill -9 {side} every write of both example playbooks: {boundaries} boundaries, all hold");
+    assert!((20..BOUNDARIES_MAX).contains(&boundaries), "{boundaries} boundaries: the enumeration is broken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_when_killed_before_any_write() {
+    every_boundary("before").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_when_killed_after_any_write() {
+    every_boundary("after").await;
+}
+
+/// An alert like the sample's, about another signature, so that it is an incident of its own.
+fn alert(number: usize) -> Vec<u8> {
+    let text = String::from_utf8(demo::IDS_ALERT.to_vec()).unwrap();
+    let changed = text.replace("\"signature_id\": 123456", &format!("\"signature_id\": {}", 1_000_000 + number));
+    assert_ne!(text, changed, "the sample has the field that makes alerts differ");
+    changed.into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_kills_under_load_lose_and_double_nothing() {
+    let soc = Soc::new(BINARY).await.unwrap();
+    let mut acknowledged = Acknowledged::default();
+    let mut number = 0;
+    // A fixed sequence of delays between 5 and 800 ms: the test replays, the world does not.
+    let mut state: u64 = 0x5eed;
+    for kill in 0..KILLS {
+        let mut process = soc.serve(None).unwrap();
+        assert!(process.answers().await, "kill {kill}: the store does not open again\n{}", soc.log());
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let life = Duration::from_millis(5 + (state >> 33) % 795);
+        let client = process.client();
+        let load = async {
+            loop {
+                number += 1;
+                let content = Content::Mapper("suricata".to_owned());
+                match soc::submit(&client, content, alert(number)).await {
+                    Ok(submitted) => acknowledged.note(submitted),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+                }
+            }
+        };
+        // The load ends with the process's life.
+        let _ = tokio::time::timeout(life, load).await;
+        process.kill();
+    }
+    let mut process = soc.serve(None).unwrap();
+    assert!(process.answers().await, "{}", soc.log());
+    let client = process.client();
+    soc::settled(&client, acknowledged.0.len()).await.unwrap();
+    let runs = check(&soc, &client, &acknowledged, "random kills").await;
+    let stuck = runs.iter().filter(|run| run.status == RunStatus::Stuck).count();
+    println!(
+        "{KILLS} random kills: {} incidents acknowledged, {} runs, 0 lost, 0 effects doubled, {stuck} runs wait for a person",
+        acknowledged.0.len(),
+        runs.len()
+    );
+    assert!(acknowledged.0.len() > KILLS / 2, "the load did something");
+    assert!(process.terminate().await == Some(0), "a drain ends with 0");
+}
