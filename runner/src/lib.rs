@@ -3,13 +3,13 @@
 //! The only crate that knows all the others. Owns the process: what is opened, in which order, and
 //! how it comes to rest. Decisions are the engine's, effects the actions', memory the store's.
 
-mod app;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod dispatch;
-pub mod entities;
+pub(crate) mod entities;
 pub mod graph;
 pub mod intake;
 pub mod json_strict;
@@ -17,11 +17,4 @@ pub mod library;
 pub mod operations;
 pub mod project;
 pub mod range;
-<<<<<<< ours
-#[cfg(test)]
-mod samples;
-=======
 pub mod telemetry;
-
-pub use app::App;
->>>>>>> theirs
