@@ -17,4 +17,6 @@ pub mod library;
 pub mod operations;
 pub mod project;
 pub mod range;
+#[cfg(test)]
+mod samples;
 pub mod telemetry;
