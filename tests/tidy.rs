@@ -15,11 +15,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["playbooks", "state"]),
     ("web", &["playbooks", "state", "engine"]),
     ("runner", &["playbooks", "state", "actions", "engine", "web"]),
-    ("tests", &["playbooks", "state", "actions", "engine", "web", "runner"]),
+    (
+        "tests",
+        &["playbooks", "state", "actions", "engine", "web", "runner"],
+    ),
 ];
 
 /// What the pure crates must not be able to name, however indirectly written in their manifest.
-const IMPURE: &[&str] = &["tokio", "reqwest", "sled", "lettre", "hyper", "axum", "rand", "rustix"];
+const IMPURE: &[&str] = &[
+    "tokio", "reqwest", "sled", "lettre", "hyper", "axum", "rand", "rustix",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -31,7 +36,11 @@ fn metadata() -> serde_json::Value {
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -42,7 +51,9 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .map(|package| {
             let names = package["dependencies"].as_array().unwrap().iter();
-            let normal = names.filter(|one| one["kind"].is_null()).map(|one| one["name"].as_str().unwrap().to_owned());
+            let normal = names
+                .filter(|one| one["kind"].is_null())
+                .map(|one| one["name"].as_str().unwrap().to_owned());
             (package["name"].as_str().unwrap().to_owned(), normal.collect())
         })
         .collect()
@@ -52,7 +63,11 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 fn arrows_point_downward_only() {
     let dependencies = dependencies();
     let ours: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(dependencies.keys().map(String::as_str).collect::<BTreeSet<_>>(), ours, "a crate without arrows");
+    assert_eq!(
+        dependencies.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        ours,
+        "a crate without arrows"
+    );
     for (name, allowed) in ARROWS {
         for dependency in &dependencies[*name] {
             assert!(
@@ -80,11 +95,17 @@ fn the_pure_crates_cannot_name_the_world() {
         }
     }
     let engine = std::fs::read_to_string(root().join("runner/engine/Cargo.toml")).unwrap();
-    assert!(!engine.contains("embedded"), "the engine sees types of the store only");
+    assert!(
+        !engine.contains("embedded"),
+        "the engine sees types of the store only"
+    );
 }
 
 fn rust_files() -> Vec<PathBuf> {
-    let listed = Command::new("git").args(["ls-files", "*.rs"]).current_dir(root()).output();
+    let listed = Command::new("git")
+        .args(["ls-files", "*.rs"])
+        .current_dir(root())
+        .output();
     let names = match listed {
         Ok(output) if output.status.success() && !output.stdout.is_empty() => {
             String::from_utf8(output.stdout).unwrap()
@@ -94,7 +115,11 @@ fn rust_files() -> Vec<PathBuf> {
             return Vec::new();
         }
     };
-    names.lines().map(|name| root().join(name)).filter(|path| path.exists()).collect()
+    names
+        .lines()
+        .map(|name| root().join(name))
+        .filter(|path| path.exists())
+        .collect()
 }
 
 #[test]
@@ -110,7 +135,10 @@ fn files_open_with_what_they_own_and_stay_short() {
         if lines > FILE_LINES_MAX {
             faults.push(format!("{name} has {lines} lines, at most {FILE_LINES_MAX}"));
         }
-        if path.file_name().is_some_and(|file| file == "mod.rs" || file == "utils.rs" || file == "common.rs") {
+        if path
+            .file_name()
+            .is_some_and(|file| file == "mod.rs" || file == "utils.rs" || file == "common.rs")
+        {
             faults.push(format!("{name}: this name explains nothing"));
         }
     }
@@ -119,7 +147,11 @@ fn files_open_with_what_they_own_and_stay_short() {
 
 #[test]
 fn nothing_unfinished_is_left_in_the_code() {
-    let banned = [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["db", "g!("].concat()];
+    let banned = [
+        ["to", "do!("].concat(),
+        ["unimple", "mented!("].concat(),
+        ["db", "g!("].concat(),
+    ];
     let mut faults = Vec::new();
     for path in rust_files() {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -128,10 +160,18 @@ fn nothing_unfinished_is_left_in_the_code() {
                 faults.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
             }
             if line.contains("#[allow(") || line.contains("#![allow(") {
-                faults.push(format!("{}:{}: use #[expect(.., reason)]", path.display(), number + 1));
+                faults.push(format!(
+                    "{}:{}: use #[expect(.., reason)]",
+                    path.display(),
+                    number + 1
+                ));
             }
             if line.trim_start().starts_with("#[ignore") && !line.contains('=') {
-                faults.push(format!("{}:{}: an ignored test needs a reason", path.display(), number + 1));
+                faults.push(format!(
+                    "{}:{}: an ignored test needs a reason",
+                    path.display(),
+                    number + 1
+                ));
             }
         }
     }
@@ -148,6 +188,10 @@ fn samples_have_their_source_and_licence_beside_them() {
         }
     }
     for folder in folders {
-        assert!(folder.join("SOURCES.md").exists(), "{} has no SOURCES.md", folder.display());
+        assert!(
+            folder.join("SOURCES.md").exists(),
+            "{} has no SOURCES.md",
+            folder.display()
+        );
     }
 }

@@ -72,7 +72,10 @@ pub struct Marking {
 impl Default for Marking {
     /// AMBER for both: passive look-ups at third parties are allowed, acting is not.
     fn default() -> Self {
-        Self { tlp: Tlp::Amber, pap: Pap::Amber }
+        Self {
+            tlp: Tlp::Amber,
+            pap: Pap::Amber,
+        }
     }
 }
 

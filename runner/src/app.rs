@@ -41,7 +41,9 @@ pub struct App {
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("dispatcher", &self.dispatcher).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("dispatcher", &self.dispatcher)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +80,9 @@ impl AppError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Playbooks { .. } => Some("`sortie check` shows all of them".to_owned()),
-            Self::Connections(_) | Self::Token(_) => Some("repair sortie.toml; `sortie config check` checks it".to_owned()),
+            Self::Connections(_) | Self::Token(_) => {
+                Some("repair sortie.toml; `sortie config check` checks it".to_owned())
+            }
             Self::Open(_) | Self::Library(_) | Self::Store(_) => None,
         }
     }
@@ -96,7 +100,10 @@ impl App {
     /// Opens everything a project names. Nothing runs until [`Self::recover`] or a start. `layer`
     /// stands between the store and its users: the identity, except in tests that cut the writes
     /// of a real process.
-    pub async fn open_with(settings: Settings, layer: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Result<Self, AppError> {
+    pub async fn open_with(
+        settings: Settings,
+        layer: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Result<Self, AppError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let now = clock.now();
         let opened = EmbeddedStore::open(&settings.data_dir, Options::default())?;
@@ -178,12 +185,17 @@ fn load_playbooks(settings: &Settings, registry: &Registry) -> Result<Loaded, Ap
         return Ok(Loaded::default());
     }
     let loaded = crate::library::load(&[folder], registry, Some(&settings.operator))?;
-    let errors: Vec<_> = loaded.diagnostics.iter().filter(|found| found.level == Level::Error).collect();
+    let errors: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .filter(|found| found.level == Level::Error)
+        .collect();
     match errors.first() {
         None => Ok(loaded),
-        Some(first) => {
-            Err(AppError::Playbooks { errors: errors.len(), first: crate::cli::short_diagnostic(first) })
-        }
+        Some(first) => Err(AppError::Playbooks {
+            errors: errors.len(),
+            first: crate::cli::short_diagnostic(first),
+        }),
     }
 }
 

@@ -75,7 +75,11 @@ pub fn main_with(layer: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + Send + '
         Err(error) => {
             // A failure to print help is no reason for another exit code.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Yes.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Yes.into()
+            };
         }
     };
     let Cli { global, command } = cli;
@@ -83,7 +87,9 @@ pub fn main_with(layer: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + Send + '
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            session.terminal.complain(format!("cannot start the runtime: {error}"));
+            session
+                .terminal
+                .complain(format!("cannot start the runtime: {error}"));
             return Exit::Unreachable.into();
         }
     };
@@ -154,18 +160,27 @@ impl Session {
         crate::project::read(&self.project, purpose).map_err(|mut found| {
             diagnostics::sort(&mut found);
             for one in &found {
-                self.terminal.say(diagnostics::human(one, self.terminal.colour, self.terminal.width));
+                self.terminal
+                    .say(diagnostics::human(one, self.terminal.colour, self.terminal.width));
                 self.terminal.say("");
             }
-            self.terminal.complain(format!("the configuration of {} cannot be used", self.project.display()));
-            self.terminal.remedy("repair what is named above, or make a project with `sortie init DIR`");
+            self.terminal.complain(format!(
+                "the configuration of {} cannot be used",
+                self.project.display()
+            ));
+            self.terminal
+                .remedy("repair what is named above, or make a project with `sortie init DIR`");
             Exit::Usage
         })
     }
 
     /// The project's settings when there is a project; commands about files do without.
     fn settings_if_present(&self) -> Result<Option<Settings>, Exit> {
-        if self.project.join("sortie.toml").is_file() { self.settings(Purpose::Check).map(Some) } else { Ok(None) }
+        if self.project.join("sortie.toml").is_file() {
+            self.settings(Purpose::Check).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The actions that are built.
@@ -184,33 +199,55 @@ impl Session {
 
     /// A server named by --server, else the project's running server, else this process.
     async fn connect(&self) -> Result<Connected, Exit> {
-        telemetry::start(if self.verbose { telemetry::Level::Verbose } else { telemetry::Level::Quiet });
+        telemetry::start(if self.verbose {
+            telemetry::Level::Verbose
+        } else {
+            telemetry::Level::Quiet
+        });
         if let Some(operations) = self.remote().await? {
-            return Ok(Connected { operations, here: None });
+            return Ok(Connected {
+                operations,
+                here: None,
+            });
         }
         let app = serve::open(self, self.settings(Purpose::Serve)?).await?;
-        Ok(Connected { operations: Box::new(app.as_operator()), here: Some(app) })
+        Ok(Connected {
+            operations: Box::new(app.as_operator()),
+            here: Some(app),
+        })
     }
 
     /// The same, with the reason as text instead of on the terminal.
     async fn connect_silently(&self) -> Result<Connected, String> {
         let words = |_| "it cannot be reached".to_owned();
         if let Some(operations) = self.remote().await.map_err(words)? {
-            return Ok(Connected { operations, here: None });
+            return Ok(Connected {
+                operations,
+                here: None,
+            });
         }
         let settings = self.settings(Purpose::Serve).map_err(words)?;
         let app = self.open(settings).await.map_err(|error| error.to_string())?;
-        Ok(Connected { operations: Box::new(app.as_operator()), here: Some(app) })
+        Ok(Connected {
+            operations: Box::new(app.as_operator()),
+            here: Some(app),
+        })
     }
 
     /// The server, when one is named or found.
     async fn remote(&self) -> Result<Option<Far>, Exit> {
         if let Some(url) = &self.server {
-            let address = url.trim_start_matches("http://").trim_end_matches('/').parse().map_err(|_| {
-                self.terminal.complain(format!("`{}` is not a server", terminal::safe(url)));
-                self.terminal.remedy("write address and port, for example http://127.0.0.1:8800");
-                Exit::Usage
-            })?;
+            let address = url
+                .trim_start_matches("http://")
+                .trim_end_matches('/')
+                .parse()
+                .map_err(|_| {
+                    self.terminal
+                        .complain(format!("`{}` is not a server", terminal::safe(url)));
+                    self.terminal
+                        .remedy("write address and port, for example http://127.0.0.1:8800");
+                    Exit::Usage
+                })?;
             let client = web::Client::tcp(address, &self.token()?).map_err(|error| self.failed(&error))?;
             return Ok(Some(Box::new(client)));
         }
@@ -225,7 +262,8 @@ impl Session {
     fn token(&self) -> Result<String, Exit> {
         let file = self.token_file.as_ref().ok_or(Exit::Usage)?;
         let text = std::fs::read_to_string(file).map_err(|error| {
-            self.terminal.complain(format!("cannot read the token file {}: {error}", file.display()));
+            self.terminal
+                .complain(format!("cannot read the token file {}: {error}", file.display()));
             Exit::Usage
         })?;
         Ok(text.trim().to_owned())
@@ -236,8 +274,12 @@ impl Session {
         self.terminal.complain(terminal::safe(&error.to_string()));
         if let OperationError::Invalid { findings, .. } = error {
             for finding in findings {
-                let place = finding.place.as_deref().map_or_else(String::new, |place| format!("{place}: "));
-                self.terminal.say(format!("  {place}{}", terminal::safe(&finding.message)));
+                let place = finding
+                    .place
+                    .as_deref()
+                    .map_or_else(String::new, |place| format!("{place}: "));
+                self.terminal
+                    .say(format!("  {place}{}", terminal::safe(&finding.message)));
                 for help in &finding.help {
                     self.terminal.remedy(terminal::safe(help));
                 }
@@ -258,7 +300,10 @@ impl Session {
 
 /// The page a list asks for.
 fn page(page: &arguments::Page) -> state::store::PageRequest {
-    state::store::PageRequest { after: page.cursor.clone(), limit: page.limit }
+    state::store::PageRequest {
+        after: page.cursor.clone(),
+        limit: page.limit,
+    }
 }
 
 /// An id from an argument, or why it is not one.

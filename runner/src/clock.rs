@@ -19,7 +19,9 @@ impl SystemClock {
     /// A clock whose elapsed time begins now.
     #[expect(clippy::disallowed_methods, reason = "the home of the clock")]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+        }
     }
 }
 

@@ -16,8 +16,14 @@ pub const ENTITY: &str = "ville-exemple";
 
 /// Files of the demo project that do not depend on where the range listens.
 const FILES: &[(&str, &str)] = &[
-    ("playbooks/phishing-report.yaml", include_str!("../../examples/phishing-report/phishing-report.yaml")),
-    ("playbooks/ids-triage.yaml", include_str!("../../examples/ids-triage/ids-triage.yaml")),
+    (
+        "playbooks/phishing-report.yaml",
+        include_str!("../../examples/phishing-report/phishing-report.yaml"),
+    ),
+    (
+        "playbooks/ids-triage.yaml",
+        include_str!("../../examples/ids-triage/ids-triage.yaml"),
+    ),
     (
         "templates/mail/phishing-confirmed.en.hbs",
         include_str!("../../examples/phishing-report/templates/mail/phishing-confirmed.en.hbs"),
@@ -42,8 +48,14 @@ const FILES: &[(&str, &str)] = &[
         "templates/mail/ids-blocked.fr.hbs",
         include_str!("../../examples/ids-triage/templates/mail/ids-blocked.fr.hbs"),
     ),
-    ("entities/ville-exemple.yaml", include_str!("demo/ville-exemple.yaml")),
-    ("entities/hopital-exemple.yaml", include_str!("demo/hopital-exemple.yaml")),
+    (
+        "entities/ville-exemple.yaml",
+        include_str!("demo/ville-exemple.yaml"),
+    ),
+    (
+        "entities/hopital-exemple.yaml",
+        include_str!("demo/hopital-exemple.yaml"),
+    ),
 ];
 
 /// Writes the project. `tokens` are tables for sortie.toml, as `sortie tokens create` prints them.

@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::live::Feed;
 
-use actions::clock::Clock;
 use crate::library::{Compiled, Library};
+use actions::clock::Clock;
 
 mod budget;
 mod expiry;
@@ -69,6 +69,14 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
 }
 
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("library", &self.library)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Carries out runs. Cheap to clone.
 #[derive(Clone)]
 pub struct Dispatcher {
@@ -97,7 +105,9 @@ struct Inner {
 
 impl std::fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dispatcher").field("tasks", &self.inner.tasks.len()).finish_non_exhaustive()
+        f.debug_struct("Dispatcher")
+            .field("tasks", &self.inner.tasks.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,7 +157,11 @@ impl Dispatcher {
 
     /// Takes a changed configuration into use. Runs decide under it from their next decision on.
     pub fn replace_operator(&self, operator: Arc<Operator>) {
-        *self.inner.operator.write().unwrap_or_else(PoisonError::into_inner) = operator;
+        *self
+            .inner
+            .operator
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = operator;
     }
 
     /// The playbooks.
@@ -182,7 +196,11 @@ impl Dispatcher {
 
     /// Runs that are being worked on or wait for a slot.
     pub fn active_runs(&self) -> usize {
-        self.inner.workers.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.inner
+            .workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Whether no new work is taken.
@@ -216,11 +234,7 @@ impl Dispatcher {
     }
 
     /// Stores and begins a run that somebody starts by hand.
-    pub async fn start_by_hand(
-        &self,
-        compiled: &Compiled,
-        request: ByHand,
-    ) -> Result<RunId, StartError> {
+    pub async fn start_by_hand(&self, compiled: &Compiled, request: ByHand) -> Result<RunId, StartError> {
         let operator = self.operator();
         let entity = operator
             .entities
@@ -232,7 +246,10 @@ impl Dispatcher {
             &compiled.plan,
             engine::StartRequest {
                 run: run.clone(),
-                incident: request.incident.as_ref().map(|(id, incident)| (id.clone(), incident)),
+                incident: request
+                    .incident
+                    .as_ref()
+                    .map(|(id, incident)| (id.clone(), incident)),
                 inputs: request.inputs,
                 by: StartedBy::Hand,
                 actor: request.actor,
@@ -241,7 +258,11 @@ impl Dispatcher {
             &self.surroundings(&operator, entity, now, engine::BlockCounts::default()),
         )?;
         self.keep(compiled).await?;
-        let run = self.inner.store.start(NewRun { started, once: None }, now).await?;
+        let run = self
+            .inner
+            .store
+            .start(NewRun { started, once: None }, now)
+            .await?;
         self.tell(&run, Message::Go);
         Ok(run)
     }
@@ -270,7 +291,9 @@ impl Dispatcher {
     async fn keep(&self, compiled: &Compiled) -> Result<(), StoreError> {
         let reference = compiled.reference();
         let known = |set: &Mutex<BTreeSet<String>>| {
-            set.lock().unwrap_or_else(PoisonError::into_inner).contains(&reference.revision)
+            set.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains(&reference.revision)
         };
         if known(&self.inner.kept) {
             return Ok(());
@@ -280,7 +303,11 @@ impl Dispatcher {
             reason: error.to_string(),
         })?;
         self.inner.store.keep_plan(&reference, &text).await?;
-        self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(reference.revision);
+        self.inner
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(reference.revision);
         Ok(())
     }
 
@@ -315,7 +342,13 @@ impl Dispatcher {
         now: Timestamp,
         blocks_last_hour: engine::BlockCounts,
     ) -> engine::Surroundings<'a> {
-        engine::Surroundings { now, operator, entity, catalog: &*self.inner.registry, blocks_last_hour }
+        engine::Surroundings {
+            now,
+            operator,
+            entity,
+            catalog: &*self.inner.registry,
+            blocks_last_hour,
+        }
     }
 
     /// The store can acknowledge nothing more: say it loudly and end.

@@ -23,19 +23,39 @@ fn direct_needs<'a>(plan: &'a Plan, step: &'a Step) -> BTreeSet<&'a str> {
     while let Some(node) = open.pop() {
         match node {
             Node::Step(id) => {
-                found.extend(plan.steps.get(id).filter(|other| other.section == step.section).map(|other| other.id.as_str()));
+                found.extend(
+                    plan.steps
+                        .get(id)
+                        .filter(|other| other.section == step.section)
+                        .map(|other| other.id.as_str()),
+                );
             }
             Node::Let(name) => {
                 if !seen.insert(name.as_str()) {
                     continue;
                 }
-                let reads = plan.lets.get(name).into_iter().flat_map(|one| one.expression.reads());
+                let reads = plan
+                    .lets
+                    .get(name)
+                    .into_iter()
+                    .flat_map(|one| one.expression.reads());
                 for read in reads {
                     if let Some(id) = read.step() {
-                        found.extend(plan.steps.get(id).filter(|other| other.section == step.section).map(|other| other.id.as_str()));
-                    } else if let Some((other, _)) = read.path.first().and_then(|name| plan.lets.get_key_value(name)) {
+                        found.extend(
+                            plan.steps
+                                .get(id)
+                                .filter(|other| other.section == step.section)
+                                .map(|other| other.id.as_str()),
+                        );
+                    } else if let Some((other, _)) =
+                        read.path.first().and_then(|name| plan.lets.get_key_value(name))
+                    {
                         // A let read by a let: walk on through a node of the graph.
-                        open.extend(plan.graph.node_weights().filter(|node| **node == Node::Let(other.clone())));
+                        open.extend(
+                            plan.graph
+                                .node_weights()
+                                .filter(|node| **node == Node::Let(other.clone())),
+                        );
                     }
                 }
             }
@@ -61,21 +81,37 @@ fn reduced<'a>(needs: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeMap<&'a str
             for one in direct {
                 reach(one, needs, &mut implied);
             }
-            (*id, direct.iter().filter(|one| !implied.contains(*one)).copied().collect())
+            (
+                *id,
+                direct
+                    .iter()
+                    .filter(|one| !implied.contains(*one))
+                    .copied()
+                    .collect(),
+            )
         })
         .collect()
 }
 
 fn place<'a>(plan: &'a Plan, section: Section) -> Vec<Placed<'a>> {
-    let steps: Vec<&Step> = plan.steps.values().filter(|step| step.section == section).collect();
-    let needs: BTreeMap<&str, BTreeSet<&str>> =
-        steps.iter().map(|step| (step.id.as_str(), direct_needs(plan, step))).collect();
+    let steps: Vec<&Step> = plan
+        .steps
+        .values()
+        .filter(|step| step.section == section)
+        .collect();
+    let needs: BTreeMap<&str, BTreeSet<&str>> = steps
+        .iter()
+        .map(|step| (step.id.as_str(), direct_needs(plan, step)))
+        .collect();
     let mut layers: BTreeMap<&str, usize> = BTreeMap::new();
     // The graph is acyclic, so as many rounds as steps settle every layer.
     for _ in 0..steps.len() {
         for step in &steps {
             let above = needs.get(step.id.as_str()).into_iter().flatten();
-            let layer = above.map(|one| layers.get(one).copied().unwrap_or(0) + 1).max().unwrap_or(0);
+            let layer = above
+                .map(|one| layers.get(one).copied().unwrap_or(0) + 1)
+                .max()
+                .unwrap_or(0);
             layers.insert(&step.id, layer);
         }
     }
@@ -96,7 +132,12 @@ fn place<'a>(plan: &'a Plan, section: Section) -> Vec<Placed<'a>> {
 fn describe(step: &Step) -> String {
     let mut text = format!("{}  {}", step.id, step.action.name);
     if let Some(each) = &step.for_each {
-        let _ = write!(text, "  for each {} in {}", each.variable, each.list.source().trim());
+        let _ = write!(
+            text,
+            "  for each {} in {}",
+            each.variable,
+            each.list.source().trim()
+        );
     }
     if let Some(condition) = &step.condition {
         let _ = write!(text, "  if {}", condition.source().trim());
@@ -107,9 +148,11 @@ fn describe(step: &Step) -> String {
 /// The playbook as text: one block a layer, top to bottom; effects are marked `!`.
 pub fn ascii(plan: &Plan) -> String {
     let mut text = format!("{} v{}  {}\n", plan.name, plan.version, plan.id);
-    for (section, title) in
-        [(Section::Steps, ""), (Section::OnFailure, "on failure"), (Section::Finally, "finally")]
-    {
+    for (section, title) in [
+        (Section::Steps, ""),
+        (Section::OnFailure, "on failure"),
+        (Section::Finally, "finally"),
+    ] {
         let placed = place(plan, section);
         if placed.is_empty() {
             continue;
@@ -123,7 +166,11 @@ pub fn ascii(plan: &Plan) -> String {
                 text.push_str("    |\n");
             }
             layer = one.layer;
-            let mark = if one.step.action.effect > EffectClass::Read { '!' } else { 'o' };
+            let mark = if one.step.action.effect > EffectClass::Read {
+                '!'
+            } else {
+                'o'
+            };
             let _ = write!(text, "  {mark} {}", describe(one.step));
             if !one.needs.is_empty() {
                 let _ = write!(text, "   <- {}", one.needs.join(", "));
@@ -148,15 +195,21 @@ pub fn svg(plan: &Plan) -> String {
     let mut top = MARGIN + HEADING;
     let mut width = 480;
     let escaped_name = escape(&plan.name);
-    for (section, title) in
-        [(Section::Steps, ""), (Section::OnFailure, "on failure"), (Section::Finally, "finally")]
-    {
+    for (section, title) in [
+        (Section::Steps, ""),
+        (Section::OnFailure, "on failure"),
+        (Section::Finally, "finally"),
+    ] {
         let placed = place(plan, section);
         if placed.is_empty() {
             continue;
         }
         if !title.is_empty() {
-            let _ = writeln!(body, r#"<text class="s" x="{MARGIN}" y="{}">{title}</text>"#, top + 14);
+            let _ = writeln!(
+                body,
+                r#"<text class="s" x="{MARGIN}" y="{}">{title}</text>"#,
+                top + 14
+            );
             top += 24;
         }
         let (drawn, used_width, used_height) = draw_section(&placed, top);
@@ -186,14 +239,19 @@ fn draw_section(placed: &[Placed<'_>], top: usize) -> (String, usize, usize) {
         let column = per_layer.entry(one.layer).or_default();
         at.insert(
             &one.step.id,
-            (MARGIN + *column * (BOX_WIDTH + GAP_X), top + one.layer * (BOX_HEIGHT + GAP_Y)),
+            (
+                MARGIN + *column * (BOX_WIDTH + GAP_X),
+                top + one.layer * (BOX_HEIGHT + GAP_Y),
+            ),
         );
         *column += 1;
     }
     let mut drawn = String::new();
     for one in placed {
         for need in &one.needs {
-            let (Some((x1, y1)), Some((x2, y2))) = (at.get(need), at.get(one.step.id.as_str())) else { continue };
+            let (Some((x1, y1)), Some((x2, y2))) = (at.get(need), at.get(one.step.id.as_str())) else {
+                continue;
+            };
             let (x1, y1) = (x1 + BOX_WIDTH / 2, y1 + BOX_HEIGHT);
             let (x2, y2) = (x2 + BOX_WIDTH / 2, *y2);
             let middle = y1 + GAP_Y / 2;
@@ -205,11 +263,21 @@ fn draw_section(placed: &[Placed<'_>], top: usize) -> (String, usize, usize) {
         }
     }
     for one in placed {
-        let Some((x, y)) = at.get(one.step.id.as_str()) else { continue };
+        let Some((x, y)) = at.get(one.step.id.as_str()) else {
+            continue;
+        };
         let effect = one.step.action.effect > EffectClass::Record;
         let class = if effect { " class=\"e\"" } else { "" };
-        let dashed = if one.step.condition.is_some() { " class=\"c\"" } else { "" };
-        let each = if one.step.for_each.is_some() { " (each)" } else { "" };
+        let dashed = if one.step.condition.is_some() {
+            " class=\"c\""
+        } else {
+            ""
+        };
+        let each = if one.step.for_each.is_some() {
+            " (each)"
+        } else {
+            ""
+        };
         let _ = writeln!(
             drawn,
             "<g{class}><title>{}</title><rect{dashed} x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\"/>\
@@ -225,7 +293,11 @@ fn draw_section(placed: &[Placed<'_>], top: usize) -> (String, usize, usize) {
     }
     let columns = per_layer.values().copied().max().unwrap_or(1);
     let layers = per_layer.keys().copied().max().unwrap_or(0) + 1;
-    (drawn, 2 * MARGIN + columns * (BOX_WIDTH + GAP_X), layers * (BOX_HEIGHT + GAP_Y))
+    (
+        drawn,
+        2 * MARGIN + columns * (BOX_WIDTH + GAP_X),
+        layers * (BOX_HEIGHT + GAP_Y),
+    )
 }
 
 /// Text as XML character data and attribute values.

@@ -76,11 +76,15 @@ impl Library {
 
     /// Makes these the current ones. Runs go on with the revisions they pinned.
     pub fn replace(&self, compiled: impl IntoIterator<Item = Compiled>) {
-        let current: BTreeMap<_, _> =
-            compiled.into_iter().map(|one| (one.plan.id.clone(), Arc::new(one))).collect();
+        let current: BTreeMap<_, _> = compiled
+            .into_iter()
+            .map(|one| (one.plan.id.clone(), Arc::new(one)))
+            .collect();
         let mut pinned = write(&self.pinned);
         for one in current.values() {
-            pinned.entry(one.plan.revision.clone()).or_insert_with(|| Arc::clone(one));
+            pinned
+                .entry(one.plan.revision.clone())
+                .or_insert_with(|| Arc::clone(one));
         }
         drop(pinned);
         *write(&self.current) = Arc::new(current);
@@ -104,7 +108,11 @@ impl Library {
     /// Adds a revision that is not current: pinned by a run of the past, or made by Sortie itself.
     pub fn pin(&self, compiled: Compiled) -> Arc<Compiled> {
         let compiled = Arc::new(compiled);
-        Arc::clone(write(&self.pinned).entry(compiled.plan.revision.clone()).or_insert(compiled))
+        Arc::clone(
+            write(&self.pinned)
+                .entry(compiled.plan.revision.clone())
+                .or_insert(compiled),
+        )
     }
 }
 
@@ -148,14 +156,24 @@ pub fn load(
     files.sort();
     files.dedup();
     let mut templates_of: BTreeMap<PathBuf, IndexMap<String, String>> = BTreeMap::new();
-    let mut loaded = Loaded { files: files.len(), ..Loaded::default() };
+    let mut loaded = Loaded {
+        files: files.len(),
+        ..Loaded::default()
+    };
     for file in files {
         let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
         let templates = match templates_of.get(&folder) {
             Some(known) => known.clone(),
-            None => templates_of.entry(folder.clone()).or_insert(templates_beside(&folder)?).clone(),
+            None => templates_of
+                .entry(folder.clone())
+                .or_insert(templates_beside(&folder)?)
+                .clone(),
         };
-        let bundle = Bundle { name: file.display().to_string(), playbook: read_text(&file)?, templates };
+        let bundle = Bundle {
+            name: file.display().to_string(),
+            playbook: read_text(&file)?,
+            templates,
+        };
         let Compilation { plan, diagnostics } = compile(&bundle, Environment { catalog, operator });
         loaded.diagnostics.extend(diagnostics);
         loaded.compiled.extend(plan.map(|plan| Compiled { plan, bundle }));
@@ -165,7 +183,13 @@ pub fn load(
 
 /// Compiles a bundle the store kept.
 pub fn compile_kept(bundle: Bundle, catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
-    let Compilation { plan, diagnostics } = compile(&bundle, Environment { catalog, operator: None });
+    let Compilation { plan, diagnostics } = compile(
+        &bundle,
+        Environment {
+            catalog,
+            operator: None,
+        },
+    );
     plan.map(|plan| Compiled { plan, bundle }).ok_or(diagnostics)
 }
 
@@ -193,7 +217,9 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), LibraryError> {
             files.push(entry);
         }
         if files.len() > PLAYBOOK_FILES_MAX {
-            return Err(LibraryError::TooMany { path: path.display().to_string() });
+            return Err(LibraryError::TooMany {
+                path: path.display().to_string(),
+            });
         }
     }
     Ok(())
@@ -211,9 +237,14 @@ fn templates_beside(folder: &Path) -> Result<IndexMap<String, String>, LibraryEr
     let mut found = BTreeMap::new();
     for root in shared.iter().chain([&own]) {
         for family in ["mail"] {
-            let Ok(entries) = std::fs::read_dir(root.join(family)) else { continue };
+            let Ok(entries) = std::fs::read_dir(root.join(family)) else {
+                continue;
+            };
             for path in entries.flatten().map(|entry| entry.path()) {
-                let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".hbs"));
+                let stem = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .and_then(|name| name.strip_suffix(".hbs"));
                 if let Some(stem) = stem {
                     found.insert(format!("{family}/{stem}"), read_text(&path)?);
                 }
@@ -225,15 +256,22 @@ fn templates_beside(folder: &Path) -> Result<IndexMap<String, String>, LibraryEr
 
 fn read_text(path: &Path) -> Result<String, LibraryError> {
     use std::io::Read as _;
-    let unreadable =
-        |reason: String| LibraryError::Unreadable { path: path.display().to_string(), reason };
+    let unreadable = |reason: String| LibraryError::Unreadable {
+        path: path.display().to_string(),
+        reason,
+    };
     let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let mut text = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(|error| unreadable(error.to_string()))?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| unreadable(error.to_string()))?;
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(unreadable(format!("it is longer than {FILE_BYTES_MAX} bytes")));
     }
     String::from_utf8(text).map_err(|error| {
-        unreadable(format!("it is not UTF-8: byte {} is invalid", error.utf8_error().valid_up_to()))
+        unreadable(format!(
+            "it is not UTF-8: byte {} is invalid",
+            error.utf8_error().valid_up_to()
+        ))
     })
 }

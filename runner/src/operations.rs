@@ -43,7 +43,11 @@ pub struct LocalOperations {
 impl LocalOperations {
     /// Operations over a dispatcher. `weakened` are settings weaker than the default, in words.
     pub fn new(dispatcher: Dispatcher, started_at: Timestamp, weakened: Vec<String>) -> Self {
-        Self { dispatcher, started_at, weakened: weakened.into() }
+        Self {
+            dispatcher,
+            started_at,
+            weakened: weakened.into(),
+        }
     }
 
     fn not_draining(&self) -> Answer<()> {
@@ -69,7 +73,9 @@ impl LocalOperations {
             (Some(wanted), _) if reachable.contains(wanted) => Ok(wanted.clone()),
             (Some(wanted), _) => Err(OperationError::not_found(format!("entity `{wanted}`"))),
             (None, [only]) => Ok(only.clone()),
-            (None, []) => Err(OperationError::Denied { why: "this token reaches no entity".to_owned() }),
+            (None, []) => Err(OperationError::Denied {
+                why: "this token reaches no entity".to_owned(),
+            }),
             (None, _) => Err(OperationError::invalid(
                 "say whose incident this is: several entities are within reach, and none is named",
             )),
@@ -86,11 +92,13 @@ impl LocalOperations {
             Content::Json => Mapper::Json,
             Content::Mail => Mapper::Mail,
             Content::Mapper(name) if name == "auto" => Mapper::detect(bytes).map_err(invalid)?,
-            Content::Mapper(name) => {
-                Mapper::by_name(name).ok_or_else(|| OperationError::not_found(format!("alert format `{name}`")))?
-            }
+            Content::Mapper(name) => Mapper::by_name(name)
+                .ok_or_else(|| OperationError::not_found(format!("alert format `{name}`")))?,
         };
-        let context = MappingContext { entity: facts, now: self.dispatcher.now() };
+        let context = MappingContext {
+            entity: facts,
+            now: self.dispatcher.now(),
+        };
         Ok((mapper, intake::map(mapper, bytes, &context).map_err(invalid)?))
     }
 
@@ -117,7 +125,12 @@ impl LocalOperations {
     }
 
     /// Keeps the incidents of a submission. Their triggers are decided after that.
-    async fn take(&self, caller: &Principal, entity: &EntityId, submission: &Submission) -> Answer<SubmitReport> {
+    async fn take(
+        &self,
+        caller: &Principal,
+        entity: &EntityId,
+        submission: &Submission,
+    ) -> Answer<SubmitReport> {
         let (mapper, mapped) = self.mapped(entity, &submission.content, &submission.bytes)?;
         let mut results = Vec::with_capacity(mapped.len());
         for one in mapped {
@@ -151,7 +164,9 @@ impl LocalOperations {
                 let new = self.prepared(caller, entity, mapper, *part).await?;
                 Ok(self.dispatcher.accept_for_hand(new).await?)
             }
-            (Some(Mapped::Ignored { why }), None) => Err(OperationError::invalid(format!("this is no incident: {why}"))),
+            (Some(Mapped::Ignored { why }), None) => {
+                Err(OperationError::invalid(format!("this is no incident: {why}")))
+            }
             (None, _) => Err(OperationError::invalid("there is no incident in it")),
             (Some(_), Some(_)) => Err(OperationError::invalid(
                 "there are several incidents in it and a run works on one; take them in first, then name one",
@@ -163,7 +178,10 @@ impl LocalOperations {
         let mut found = self.dispatcher.store().find_run(scope, run).await?;
         match (found.pop(), found.pop()) {
             (Some(only), None) => Ok(only),
-            (None, _) => Err(OperationError::not_found(format!("run `{}`", run.chars().take(40).collect::<String>()))),
+            (None, _) => Err(OperationError::not_found(format!(
+                "run `{}`",
+                run.chars().take(40).collect::<String>()
+            ))),
             (Some(_), Some(_)) => Err(OperationError::invalid(format!(
                 "`{run}` is the beginning of several runs; write more of the id"
             ))),
@@ -176,21 +194,27 @@ impl LocalOperations {
             return Ok(compiled);
         }
         let text = self.dispatcher.store().plan(revision).await?;
-        let text = text.ok_or_else(|| OperationError::internal(format!("revision {revision} is not kept")))?;
+        let text =
+            text.ok_or_else(|| OperationError::internal(format!("revision {revision} is not kept")))?;
         let bundle = serde_json::from_str(&text).map_err(OperationError::internal)?;
-        let compiled = compile_kept(bundle, &**self.dispatcher.registry())
-            .map_err(|_| OperationError::internal(format!("revision {revision} does not compile any more")))?;
+        let compiled = compile_kept(bundle, &**self.dispatcher.registry()).map_err(|_| {
+            OperationError::internal(format!("revision {revision} does not compile any more"))
+        })?;
         Ok(self.dispatcher.library().pin(compiled))
     }
 
     /// The steps of a run, still pending, named as the author wrote.
     fn timeline(&self, compiled: &Compiled, entity: &EntityId, first: Option<&Recorded>) -> Timeline {
         let operator = self.dispatcher.operator();
-        let facts = operator.entities.get(entity.as_str()).map(playbooks::operator::Entity::to_value);
+        let facts = operator
+            .entities
+            .get(entity.as_str())
+            .map(playbooks::operator::Entity::to_value);
         let (incident, inputs) = match first.map(|first| &first.event) {
-            Some(Event::Started(started)) => {
-                (started.facts.clone(), serde_json::to_value(&started.inputs).unwrap_or_default())
-            }
+            Some(Event::Started(started)) => (
+                started.facts.clone(),
+                serde_json::to_value(&started.inputs).unwrap_or_default(),
+            ),
             _ => Default::default(),
         };
         let names = StartNames {
@@ -221,18 +245,22 @@ impl LocalOperations {
             Some(IncidentChoice::Inline(value)) => {
                 let entity = self.entity_for(scope, entity)?;
                 let bytes = serde_json::to_vec(value).map_err(OperationError::internal)?;
-                self.take_for_hand(caller, &entity, &Content::Json, &bytes).await?
+                self.take_for_hand(caller, &entity, &Content::Json, &bytes)
+                    .await?
             }
             Some(IncidentChoice::Raw { format, base64 }) => {
                 let entity = self.entity_for(scope, entity)?;
                 let bytes = STANDARD
                     .decode(base64)
                     .map_err(|error| OperationError::invalid(format!("`base64` is not base64: {error}")))?;
-                self.take_for_hand(caller, &entity, &Content::Mapper(format.clone()), &bytes).await?
+                self.take_for_hand(caller, &entity, &Content::Mapper(format.clone()), &bytes)
+                    .await?
             }
         };
         let found = self.dispatcher.store().incident_in(scope, &id).await?;
-        found.map(Some).ok_or_else(|| OperationError::not_found(format!("incident {id}")))
+        found
+            .map(Some)
+            .ok_or_else(|| OperationError::not_found(format!("incident {id}")))
     }
 }
 
@@ -266,7 +294,9 @@ impl Operations for LocalOperations {
     async fn incident(&self, caller: &Principal, id: &IncidentId) -> Answer<IncidentDetail> {
         let scope = caller.scope(Permission::See)?;
         let found = self.dispatcher.store().incident_in(&scope, id).await?;
-        found.map(IncidentDetail::from).ok_or_else(|| OperationError::not_found(format!("incident {id}")))
+        found
+            .map(IncidentDetail::from)
+            .ok_or_else(|| OperationError::not_found(format!("incident {id}")))
     }
 
     async fn matches(&self, caller: &Principal, id: &IncidentId) -> Answer<Vec<MatchView>> {
@@ -310,12 +340,21 @@ impl Operations for LocalOperations {
         let scope = caller.scope(Permission::Start)?;
         self.not_draining()?;
         let compiled = self.dispatcher.library().get(&request.playbook).ok_or_else(|| {
-            OperationError::not_found(format!("playbook `{}`", request.playbook.chars().take(60).collect::<String>()))
+            OperationError::not_found(format!(
+                "playbook `{}`",
+                request.playbook.chars().take(60).collect::<String>()
+            ))
         })?;
-        let stored = self.chosen(caller, &scope, request.incident.as_ref(), request.entity.as_ref()).await?;
+        let stored = self
+            .chosen(caller, &scope, request.incident.as_ref(), request.entity.as_ref())
+            .await?;
         let (entity, incident) = match stored {
             Some(stored) => {
-                let id: IncidentId = stored.incident.reference.parse().map_err(OperationError::internal)?;
+                let id: IncidentId = stored
+                    .incident
+                    .reference
+                    .parse()
+                    .map_err(OperationError::internal)?;
                 (stored.entity, Some((id, stored.incident)))
             }
             None => (self.entity_for(&scope, request.entity.as_ref())?, None),
@@ -329,14 +368,19 @@ impl Operations for LocalOperations {
             mode: request.mode,
         };
         match self.dispatcher.start_by_hand(&compiled, by_hand).await {
-            Ok(run) => Ok(RunStarted { run, incident: id, attached: false }),
+            Ok(run) => Ok(RunStarted {
+                run,
+                incident: id,
+                attached: false,
+            }),
             Err(StartError::NoEntity(entity)) => Err(OperationError::not_found(format!("entity `{entity}`"))),
             Err(StartError::Refused(refusal @ engine::StartRefusal::Input { .. })) => {
                 Err(OperationError::invalid(refusal.to_string()))
             }
-            Err(StartError::Refused(refusal)) => {
-                Err(OperationError::Refused { why: refusal.to_string(), help: None })
-            }
+            Err(StartError::Refused(refusal)) => Err(OperationError::Refused {
+                why: refusal.to_string(),
+                help: None,
+            }),
             Err(StartError::Store(error)) => Err(error.into()),
         }
     }
@@ -344,7 +388,10 @@ impl Operations for LocalOperations {
     async fn runs(&self, caller: &Principal, filter: RunFilter, page: PageRequest) -> Answer<Page<RunView>> {
         let scope = caller.scope(Permission::See)?;
         let found = self.dispatcher.store().runs(&scope, filter, page).await?;
-        Ok(Page { rows: found.rows.into_iter().map(RunView::from).collect(), next: found.next })
+        Ok(Page {
+            rows: found.rows.into_iter().map(RunView::from).collect(),
+            next: found.next,
+        })
     }
 
     async fn run(&self, caller: &Principal, run: &str) -> Answer<RunDetail> {
@@ -365,22 +412,41 @@ impl Operations for LocalOperations {
         let summary = self.summary(&scope, run).await?;
         if summary.row.status.is_over() {
             return Err(OperationError::Refused {
-                why: format!("run {} is over: {}", summary.run.short(), summary.row.status.word()),
+                why: format!(
+                    "run {} is over: {}",
+                    summary.run.short(),
+                    summary.row.status.word()
+                ),
                 help: None,
             });
         }
-        self.dispatcher.cancel(&summary.run, caller.actor().clone(), reason.to_owned());
+        self.dispatcher
+            .cancel(&summary.run, caller.actor().clone(), reason.to_owned());
         Ok(summary.into())
     }
 
     async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {
         let scope = caller.scope(Permission::See)?;
         let summary = self.summary(&scope, run).await?;
-        let events = self.dispatcher.store().events(&scope, &summary.run).await?.unwrap_or_default();
+        let events = self
+            .dispatcher
+            .store()
+            .events(&scope, &summary.run)
+            .await?
+            .unwrap_or_default();
         let compiled = self.compiled(&summary.playbook.revision).await?;
         let timeline = self.timeline(&compiled, &summary.entity, events.first());
-        let source = Arc::new(ScopedEvents { dispatcher: self.dispatcher.clone(), scope });
-        Ok(web::live::follow(self.dispatcher.feed(), source, summary.run, timeline, after))
+        let source = Arc::new(ScopedEvents {
+            dispatcher: self.dispatcher.clone(),
+            scope,
+        });
+        Ok(web::live::follow(
+            self.dispatcher.feed(),
+            source,
+            summary.run,
+            timeline,
+            after,
+        ))
     }
 
     async fn audit(
@@ -419,14 +485,19 @@ impl Operations for LocalOperations {
             }
         }
         let text: String = entries.into_iter().map(|entry| entry + "\n").collect();
-        let etag = hex::encode(Sha256::digest(text.as_bytes())).chars().take(32).collect();
+        let etag = hex::encode(Sha256::digest(text.as_bytes()))
+            .chars()
+            .take(32)
+            .collect();
         Ok(BlockList { text, etag, modified })
     }
 
     async fn figures(&self, caller: &Principal) -> Answer<Figures> {
         let scope = caller.scope(Permission::See)?;
         if !matches!(scope.reach(), state::access::Reach::All) {
-            return Err(OperationError::Denied { why: "figures count all entities; this token reaches some".to_owned() });
+            return Err(OperationError::Denied {
+                why: "figures count all entities; this token reaches some".to_owned(),
+            });
         }
         Ok(Figures {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -441,7 +512,10 @@ impl Operations for LocalOperations {
 
     async fn readiness(&self) -> Readiness {
         let draining = self.dispatcher.is_draining();
-        Readiness { ready: !draining, why: draining.then(|| "stopping".to_owned()) }
+        Readiness {
+            ready: !draining,
+            why: draining.then(|| "stopping".to_owned()),
+        }
     }
 }
 
@@ -454,8 +528,16 @@ struct ScopedEvents {
 #[async_trait]
 impl web::live::EventSource for ScopedEvents {
     async fn events_from(&self, run: &RunId, from: Seq) -> Answer<Vec<Recorded>> {
-        let events = self.dispatcher.store().events(&self.scope, run).await?.unwrap_or_default();
-        Ok(events.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect())
+        let events = self
+            .dispatcher
+            .store()
+            .events(&self.scope, run)
+            .await?
+            .unwrap_or_default();
+        Ok(events
+            .into_iter()
+            .skip(usize::try_from(from).unwrap_or(usize::MAX))
+            .collect())
     }
 }
 
@@ -497,5 +579,13 @@ fn detail(
         Some(Event::Closed { outputs, .. }) => outputs.clone(),
         _ => std::collections::BTreeMap::new(),
     };
-    RunDetail { run: summary.into(), name: compiled.plan.name.clone(), mode, inputs, outputs, steps, events }
+    RunDetail {
+        run: summary.into(),
+        name: compiled.plan.name.clone(),
+        mode,
+        inputs,
+        outputs,
+        steps,
+        events,
+    }
 }

@@ -36,7 +36,10 @@ fn providers() -> Providers {
     let mut by_provider: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
     for capability in catalogue.names() {
         for provider in catalogue.providers(capability) {
-            by_provider.entry(provider.provider.clone()).or_default().push(capability.to_owned());
+            by_provider
+                .entry(provider.provider.clone())
+                .or_default()
+                .push(capability.to_owned());
         }
     }
     by_provider.remove(actions::registry::HOUSE);
@@ -52,7 +55,10 @@ pub(crate) fn socket(settings: &Settings) -> PathBuf {
 pub(crate) fn weakened(settings: &Settings) -> Vec<String> {
     let mut found = Vec::new();
     if !settings.listener.address.ip().is_loopback() {
-        found.push(format!("the API listens beyond this machine: {}", settings.listener.address));
+        found.push(format!(
+            "the API listens beyond this machine: {}",
+            settings.listener.address
+        ));
     }
     for connection in &settings.connections {
         let name = &connection.facts.name;
@@ -68,10 +74,17 @@ pub(crate) fn weakened(settings: &Settings) -> Vec<String> {
 
 /// The table of a token for sortie.toml. Holds a hash, never the secret.
 pub fn token_table(record: &TokenRecord) -> String {
-    let permissions: Vec<String> = record.permissions.iter().map(|one| format!("{:?}", one.word())).collect();
+    let permissions: Vec<String> = record
+        .permissions
+        .iter()
+        .map(|one| format!("{:?}", one.word()))
+        .collect();
     let entities: Vec<String> = match &record.reach {
         Reach::All => vec!["\"*\"".to_owned()],
-        Reach::Entities(entities) => entities.iter().map(|entity| format!("{:?}", entity.as_str())).collect(),
+        Reach::Entities(entities) => entities
+            .iter()
+            .map(|entity| format!("{:?}", entity.as_str()))
+            .collect(),
     };
     format!(
         "[tokens.{}]\nid = {:?}\nsha256 = {:?}\npermissions = [{}]\nentities = [{}]\nexpires = {:?}\n",
@@ -88,7 +101,10 @@ pub fn token_table(record: &TokenRecord) -> String {
 pub(crate) fn system_user() -> String {
     let environment = Environment::of_this_process();
     let named = environment.get("USER").or_else(|| environment.get("LOGNAME"));
-    named.map_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()), str::to_owned)
+    named.map_or_else(
+        || format!("uid {}", rustix::process::geteuid().as_raw()),
+        str::to_owned,
+    )
 }
 
 /// Whether the terminal says that it can do nothing but lines.

@@ -7,8 +7,8 @@ use runner::demo;
 use state::event::{Event, RunStatus};
 use state::ids::IncidentId;
 use tests::soc::{self, Soc};
-use web::view::{Content, RunView, StepState, Submitted};
 use web::Client;
+use web::view::{Content, RunView, StepState, Submitted};
 
 use crate::BINARY;
 
@@ -47,10 +47,17 @@ async fn send_both(client: &Client, acknowledged: &mut Acknowledged) -> bool {
 async fn check(soc: &Soc, client: &Client, acknowledged: &Acknowledged, place: &str) -> Vec<RunView> {
     for id in &acknowledged.0 {
         let found = web::Operations::incident(client, &web::Myself, id).await;
-        assert!(found.is_ok(), "{place}: acknowledged incident {id} is lost: {found:?}");
+        assert!(
+            found.is_ok(),
+            "{place}: acknowledged incident {id} is lost: {found:?}"
+        );
     }
     let repeated = soc.range.ledger().repeated();
-    assert!(repeated.is_empty(), "{place}: effects happened twice: {repeated:?}\n{}", soc.log());
+    assert!(
+        repeated.is_empty(),
+        "{place}: effects happened twice: {repeated:?}\n{}",
+        soc.log()
+    );
     let runs = soc::runs(client).await.unwrap();
     for run in &runs {
         assert!(
@@ -63,10 +70,23 @@ async fn check(soc: &Soc, client: &Client, acknowledged: &Acknowledged, place: &
         );
         let detail = soc::run(client, run.id.as_str()).await.unwrap();
         let doubtful = |step: &&web::view::StepView| step.state == StepState::Unknown;
-        let unknown = detail.events.iter().filter(|one| matches!(one.event, Event::OutcomeUnknown { .. })).count();
+        let unknown = detail
+            .events
+            .iter()
+            .filter(|one| matches!(one.event, Event::OutcomeUnknown { .. }))
+            .count();
         let shown = detail.steps.iter().filter(doubtful).count();
-        assert!(unknown == 0 || shown > 0, "{place}: an unknown outcome of {} is not visible", run.id);
-        assert_eq!(run.status == RunStatus::Stuck, unknown > 0, "{place}: {} and its doubts disagree", run.id);
+        assert!(
+            unknown == 0 || shown > 0,
+            "{place}: an unknown outcome of {} is not visible",
+            run.id
+        );
+        assert_eq!(
+            run.status == RunStatus::Stuck,
+            unknown > 0,
+            "{place}: {} and its doubts disagree",
+            run.id
+        );
     }
     runs
 }
@@ -88,9 +108,16 @@ async fn cut_once(place: &str) -> bool {
     }
     process.kill();
     let mut process = soc.serve(None).unwrap();
-    assert!(process.answers().await, "{place}: the store does not open again\n{}", soc.log());
+    assert!(
+        process.answers().await,
+        "{place}: the store does not open again\n{}",
+        soc.log()
+    );
     let client = process.client();
-    assert!(send_both(&client, &mut acknowledged).await, "{place}: senders repeat what was not acknowledged");
+    assert!(
+        send_both(&client, &mut acknowledged).await,
+        "{place}: senders repeat what was not acknowledged"
+    );
     let settled = soc::settled(&client, 2).await.unwrap();
     assert_eq!(settled.len(), 2, "{place}: one run for each incident");
     check(&soc, &client, &acknowledged, place).await;
@@ -103,7 +130,10 @@ async fn every_boundary(side: &str) {
         boundaries += 1;
     }
     println!("kill -9 {side} every write of both example playbooks: {boundaries} boundaries, all hold");
-    assert!((20..BOUNDARIES_MAX).contains(&boundaries), "{boundaries} boundaries: the enumeration is broken");
+    assert!(
+        (20..BOUNDARIES_MAX).contains(&boundaries),
+        "{boundaries} boundaries: the enumeration is broken"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,7 +149,10 @@ async fn nothing_is_lost_or_doubled_when_killed_after_any_write() {
 /// An alert like the sample's, about another signature, so that it is an incident of its own.
 fn alert(number: usize) -> Vec<u8> {
     let text = String::from_utf8(demo::IDS_ALERT.to_vec()).unwrap();
-    let changed = text.replace("\"signature_id\": 123456", &format!("\"signature_id\": {}", 1_000_000 + number));
+    let changed = text.replace(
+        "\"signature_id\": 123456",
+        &format!("\"signature_id\": {}", 1_000_000 + number),
+    );
     assert_ne!(text, changed, "the sample has the field that makes alerts differ");
     changed.into_bytes()
 }
@@ -133,8 +166,14 @@ async fn random_kills_under_load_lose_and_double_nothing() {
     let mut state: u64 = 0x5eed;
     for kill in 0..KILLS {
         let mut process = soc.serve(None).unwrap();
-        assert!(process.answers().await, "kill {kill}: the store does not open again\n{}", soc.log());
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        assert!(
+            process.answers().await,
+            "kill {kill}: the store does not open again\n{}",
+            soc.log()
+        );
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let life = Duration::from_millis(5 + (state >> 33) % 795);
         let client = process.client();
         let load = async {

@@ -1,9 +1,6 @@
 //! Tests over the public face of Sortie: the binary, its API, its files. One binary for all of them.
 
 mod crash;
-mod examples;
-mod intake;
-mod command_line;
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_sortie-under-test");

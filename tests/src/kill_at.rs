@@ -10,9 +10,9 @@ use state::access::Scope;
 use state::event::{PlaybookRef, Recorded, Seq};
 use state::ids::{EntityId, IncidentId, RunId};
 use state::store::{
-    Accepted, AuditFilter, AuditRecord, Commit, IncidentFilter, IncidentSummary, IncidentUpdate, MatchDecision,
-    MatchRow, Measure, MeasureChange, NewIncident, NewRun, Note, Page, PageRequest, RunFilter, RunRow, RunSummary,
-    Store, StoreError, StoreFigures, StoredIncident,
+    Accepted, AuditFilter, AuditRecord, Commit, IncidentFilter, IncidentSummary, IncidentUpdate,
+    MatchDecision, MatchRow, Measure, MeasureChange, NewIncident, NewRun, Note, Page, PageRequest, RunFilter,
+    RunRow, RunSummary, Store, StoreError, StoreFigures, StoredIncident,
 };
 
 /// On which side of a write the process dies.
@@ -33,7 +33,10 @@ pub struct KillAt {
 
 impl std::fmt::Debug for KillAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KillAt").field("side", &self.side).field("left", &self.left).finish_non_exhaustive()
+        f.debug_struct("KillAt")
+            .field("side", &self.side)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
     }
 }
 
@@ -46,12 +49,18 @@ impl KillAt {
             "after" => Side::After,
             _ => return None,
         };
-        Some(Self { inner, side, left: AtomicU64::new(nth.parse().ok()?) })
+        Some(Self {
+            inner,
+            side,
+            left: AtomicU64::new(nth.parse().ok()?),
+        })
     }
 
     /// Whether this write is the one.
     fn is_it(&self) -> bool {
-        self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) == Ok(1)
+        self.left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            == Ok(1)
     }
 
     async fn around<T>(&self, write: impl Future<Output = T>) -> T {
@@ -70,7 +79,7 @@ impl KillAt {
 /// SIGKILL to ourselves: no destructor, no flush, no goodbye.
 fn die() {
     let me = rustix::process::getpid();
-    drop(rustix::process::kill_process(me, rustix::process::Signal::KILL));
+    let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
     // The signal ends the process; until then no other instruction of this task may run.
     loop {
         std::hint::spin_loop();
@@ -82,8 +91,14 @@ impl Store for KillAt {
     async fn accept(&self, new: NewIncident) -> Result<Accepted, StoreError> {
         self.around(self.inner.accept(new)).await
     }
-    async fn decide_matches(&self, incident: &IncidentId, decisions: Vec<MatchDecision>, at: Timestamp) -> Result<Vec<MatchRow>, StoreError> {
-        self.around(self.inner.decide_matches(incident, decisions, at)).await
+    async fn decide_matches(
+        &self,
+        incident: &IncidentId,
+        decisions: Vec<MatchDecision>,
+        at: Timestamp,
+    ) -> Result<Vec<MatchRow>, StoreError> {
+        self.around(self.inner.decide_matches(incident, decisions, at))
+            .await
     }
     async fn start(&self, new: NewRun, at: Timestamp) -> Result<RunId, StoreError> {
         self.around(self.inner.start(new, at)).await
@@ -136,13 +151,30 @@ impl Store for KillAt {
     async fn figures(&self) -> Result<StoreFigures, StoreError> {
         self.inner.figures().await
     }
-    async fn incidents(&self, scope: &Scope, filter: IncidentFilter, page: PageRequest) -> Result<Page<IncidentSummary>, StoreError> {
+    async fn incidents(
+        &self,
+        scope: &Scope,
+        filter: IncidentFilter,
+        page: PageRequest,
+    ) -> Result<Page<IncidentSummary>, StoreError> {
         self.inner.incidents(scope, filter, page).await
+    }
+    async fn incident_in(
+        &self,
+        scope: &Scope,
+        id: &IncidentId,
+    ) -> Result<Option<StoredIncident>, StoreError> {
+        self.inner.incident_in(scope, id).await
     }
     async fn matches(&self, scope: &Scope, id: &IncidentId) -> Result<Vec<MatchRow>, StoreError> {
         self.inner.matches(scope, id).await
     }
-    async fn runs(&self, scope: &Scope, filter: RunFilter, page: PageRequest) -> Result<Page<RunSummary>, StoreError> {
+    async fn runs(
+        &self,
+        scope: &Scope,
+        filter: RunFilter,
+        page: PageRequest,
+    ) -> Result<Page<RunSummary>, StoreError> {
         self.inner.runs(scope, filter, page).await
     }
     async fn find_run(&self, scope: &Scope, prefix: &str) -> Result<Vec<RunSummary>, StoreError> {
@@ -151,7 +183,12 @@ impl Store for KillAt {
     async fn events(&self, scope: &Scope, run: &RunId) -> Result<Option<Vec<Recorded>>, StoreError> {
         self.inner.events(scope, run).await
     }
-    async fn audit(&self, scope: &Scope, filter: AuditFilter, page: PageRequest) -> Result<Page<AuditRecord>, StoreError> {
+    async fn audit(
+        &self,
+        scope: &Scope,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<AuditRecord>, StoreError> {
         self.inner.audit(scope, filter, page).await
     }
 }

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 pub fn folder(what: &str) -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests may be pointed at another folder")]
     let named = std::env::var_os("SORTIE_SAMPLES").map(PathBuf::from);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."));
     let places = [root.join("../shared/data"), root.join("../../shared/data")];
     let found = named.into_iter().chain(places).find(|path| path.is_dir());
     #[expect(clippy::print_stdout, reason = "the one line that says a suite did not run")]
@@ -24,9 +26,15 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for path in entries.flatten().map(|entry| entry.path()) {
-            if path.is_dir() { open.push(path) } else { found.push(path) }
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                found.push(path)
+            }
         }
     }
     found.sort();

@@ -46,10 +46,19 @@ impl Soc {
     /// A fresh SOC. `binary` is the path of `sortie-under-test`.
     pub async fn new(binary: &str) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let range = Range::start(Options { knowledge: demo::knowledge(), ..Options::default() }).await?;
+        let range = Range::start(Options {
+            knowledge: demo::knowledge(),
+            ..Options::default()
+        })
+        .await?;
         let (token, table) = token().ok_or_else(|| io::Error::other("no token could be made"))?;
         demo::write_project(folder.path(), &range, &[table])?;
-        Ok(Self { folder, range, token, binary: binary.into() })
+        Ok(Self {
+            folder,
+            range,
+            token,
+            binary: binary.into(),
+        })
     }
 
     /// The project's folder.
@@ -70,9 +79,19 @@ impl Soc {
         if let Some(place) = kill_at {
             command.env("SORTIE_TEST_KILL_AT", place);
         }
-        let log = std::fs::File::options().create(true).append(true).open(self.project().join("serve.log"))?;
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
-        Ok(Process { child, socket: self.project().join(".sortie/data/sortie.sock") })
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.project().join("serve.log"))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        Ok(Process {
+            child,
+            socket: self.project().join(".sortie/data/sortie.sock"),
+        })
     }
 
     /// What the processes logged.
@@ -117,7 +136,9 @@ impl Process {
 
     /// SIGTERM, then waits; gives the exit code.
     pub async fn terminate(mut self) -> Option<i32> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw)?;
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok()?;
         let mut waited = Duration::ZERO;
         while waited < PATIENCE {
@@ -144,7 +165,12 @@ fn token() -> Option<(String, String)> {
     let random: [u8; TOKEN_RANDOM_BYTES] = std::array::from_fn(|place| u8::try_from(place).unwrap_or(0));
     let grant = TokenGrant {
         name: "test".to_owned(),
-        permissions: BTreeSet::from([Permission::Submit, Permission::See, Permission::Start, Permission::Audit]),
+        permissions: BTreeSet::from([
+            Permission::Submit,
+            Permission::See,
+            Permission::Start,
+            Permission::Audit,
+        ]),
         reach: Reach::All,
         expires_at: now.checked_add(SignedDuration::from_hours(24)).ok()?,
     };
@@ -158,8 +184,16 @@ pub fn entity() -> Option<EntityId> {
 }
 
 /// Submits bytes as one incident; what became of it.
-pub async fn submit(client: &Client, content: Content, bytes: Vec<u8>) -> Result<Option<Submitted>, OperationError> {
-    let submission = Submission { content, bytes: bytes.into(), entity: entity() };
+pub async fn submit(
+    client: &Client,
+    content: Content,
+    bytes: Vec<u8>,
+) -> Result<Option<Submitted>, OperationError> {
+    let submission = Submission {
+        content,
+        bytes: bytes.into(),
+        entity: entity(),
+    };
     let report = client.submit(&Myself, submission).await?;
     Ok(report.results.into_iter().next())
 }
@@ -169,7 +203,9 @@ pub async fn runs(client: &Client) -> Result<Vec<RunView>, OperationError> {
     let mut rows = Vec::new();
     let mut after = None;
     loop {
-        let page = client.runs(&Myself, RunFilter::default(), PageRequest { after, limit: 1_000 }).await?;
+        let page = client
+            .runs(&Myself, RunFilter::default(), PageRequest { after, limit: 1_000 })
+            .await?;
         rows.extend(page.rows);
         after = page.next;
         if after.is_none() {
@@ -183,7 +219,9 @@ pub async fn settled(client: &Client, least: usize) -> Result<Vec<RunView>, Oper
     let mut waited = Duration::ZERO;
     loop {
         let found = runs(client).await?;
-        let at_rest = found.iter().all(|run| run.status.is_over() || run.status == RunStatus::Stuck);
+        let at_rest = found
+            .iter()
+            .all(|run| run.status.is_over() || run.status == RunStatus::Stuck);
         if (found.len() >= least && at_rest) || waited >= PATIENCE {
             return Ok(found);
         }

@@ -20,7 +20,10 @@ pub fn public_address(provider: &str) -> Option<&'static str> {
 /// How a secret is presented to a provider: in its own header, as a token, or with a user name.
 /// `user` is needed by providers that sign in with a name and a password.
 pub fn present(provider: &str, user: Option<&str>, secret: SecretString) -> Auth {
-    let header = |name: &str, value: SecretString| Auth::Header { name: name.to_owned(), value };
+    let header = |name: &str, value: SecretString| Auth::Header {
+        name: name.to_owned(),
+        value,
+    };
     match (provider, user) {
         ("virustotal", _) => header("x-apikey", secret),
         ("abuseipdb", _) => header("Key", secret),
@@ -29,7 +32,10 @@ pub fn present(provider: &str, user: Option<&str>, secret: SecretString) -> Auth
             let value = format!("Token token={}", secret.expose_secret());
             header("Authorization", value.into())
         }
-        (_, Some(user)) => Auth::Basic { user: user.to_owned(), password: secret },
+        (_, Some(user)) => Auth::Basic {
+            user: user.to_owned(),
+            password: secret,
+        },
         (_, None) => Auth::Bearer(secret),
     }
 }

@@ -27,10 +27,22 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Folder of the project, with its sortie.toml.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".", env = "SORTIE_PROJECT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".",
+        env = "SORTIE_PROJECT"
+    )]
     pub(crate) project: PathBuf,
     /// Talk to this server instead of the one found in the project.
-    #[arg(long, global = true, value_name = "URL", env = "SORTIE_SERVER", requires = "token_file")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "SORTIE_SERVER",
+        requires = "token_file"
+    )]
     pub(crate) server: Option<String>,
     /// File that holds the API token for --server.
     #[arg(long, global = true, value_name = "FILE", env = "SORTIE_TOKEN_FILE")]
@@ -138,7 +150,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(Config),
     /// Completions for a shell.
-    #[command(after_help = "Examples:\n  sortie completions bash > /etc/bash_completion.d/sortie\n  sortie completions fish | source")]
+    #[command(
+        after_help = "Examples:\n  sortie completions bash > /etc/bash_completion.d/sortie\n  sortie completions fish | source"
+    )]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

@@ -9,13 +9,22 @@ use super::exit_code::Exit;
 use super::{Session, id, page, print};
 
 pub(crate) async fn audit(session: &Session, command: &Audit) -> Result<Exit, Exit> {
-    let Audit::List { entity, run, incident, kind, page: rows } = command;
+    let Audit::List {
+        entity,
+        run,
+        incident,
+        kind,
+        page: rows,
+    } = command;
     let connected = session.connect().await?;
     let operations = connected.operations();
     let run = match run {
         None => None,
         Some(prefix) => {
-            let found = operations.run(&Myself, prefix).await.map_err(|error| session.failed(&error))?;
+            let found = operations
+                .run(&Myself, prefix)
+                .await
+                .map_err(|error| session.failed(&error))?;
             Some(found.run.id)
         }
     };
@@ -25,7 +34,10 @@ pub(crate) async fn audit(session: &Session, command: &Audit) -> Result<Exit, Ex
         incident: incident.as_deref().map(|text| id(session, text)).transpose()?,
         kind: kind.clone(),
     };
-    let found = operations.audit(&Myself, filter, page(rows)).await.map_err(|error| session.failed(&error))?;
+    let found = operations
+        .audit(&Myself, filter, page(rows))
+        .await
+        .map_err(|error| session.failed(&error))?;
     print::list(
         &session.terminal,
         session.output,
@@ -37,7 +49,9 @@ pub(crate) async fn audit(session: &Session, command: &Audit) -> Result<Exit, Ex
             vec![
                 row.index.to_string(),
                 row.at.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string(),
-                row.entity.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                row.entity
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), ToString::to_string),
                 row.kind.clone(),
                 row.actor.name.clone(),
                 about(row),
@@ -67,8 +81,19 @@ fn what(row: &AuditRecord) -> String {
 }
 
 fn collect(value: &Value, words: &mut Vec<String>) {
-    const TELLING: &[&str] =
-        &["action", "status", "detail", "why", "summary", "error", "kind", "name", "condition", "title", "verdict"];
+    const TELLING: &[&str] = &[
+        "action",
+        "status",
+        "detail",
+        "why",
+        "summary",
+        "error",
+        "kind",
+        "name",
+        "condition",
+        "title",
+        "verdict",
+    ];
     let Some(fields) = value.as_object() else { return };
     for (name, field) in fields {
         match field {

@@ -13,9 +13,9 @@ use futures_util::StreamExt as _;
 use playbooks::operator::Rollout;
 use state::access::{Permission, Reach, TOKEN_RANDOM_BYTES, TokenGrant, TokenRecord};
 use state::ids::IncidentId;
+use web::Operations;
 use web::operations::Myself;
 use web::view::{Content, MatchWord, Submission, Submitted};
-use web::Operations;
 
 use super::arguments::Demo;
 use super::exit_code::Exit;
@@ -36,19 +36,32 @@ const POLL_PATIENCE: Duration = Duration::from_secs(5);
 const TRIGGER_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn demo(session: &Session, arguments: &Demo) -> Result<Exit, Exit> {
-    telemetry::start(if session.verbose { telemetry::Level::Verbose } else { telemetry::Level::Quiet });
+    telemetry::start(if session.verbose {
+        telemetry::Level::Verbose
+    } else {
+        telemetry::Level::Quiet
+    });
     let terminal = &session.terminal;
     let folder = folder(session, arguments)?;
-    let range = Range::start(Options { knowledge: demo::knowledge(), ..Options::default() }).await;
+    let range = Range::start(Options {
+        knowledge: demo::knowledge(),
+        ..Options::default()
+    })
+    .await;
     let range = range.map_err(|error| {
         terminal.complain(format!("the range cannot listen on loopback: {error}"));
         Exit::Unreachable
     })?;
     let token = token(session)?;
-    demo::write_project(folder.path(), &range, &[crate::project::token_table(&token.1)]).map_err(|error| {
-        terminal.complain(format!("cannot write the project to {}: {error}", folder.path().display()));
-        Exit::Usage
-    })?;
+    demo::write_project(folder.path(), &range, &[crate::project::token_table(&token.1)]).map_err(
+        |error| {
+            terminal.complain(format!(
+                "cannot write the project to {}: {error}",
+                folder.path().display()
+            ));
+            Exit::Usage
+        },
+    )?;
     let settings = crate::project::read(folder.path(), crate::config::Purpose::Serve).map_err(|found| {
         for one in &found {
             terminal.say(diagnostics::human(one, terminal.colour, terminal.width));
@@ -111,7 +124,9 @@ impl Drop for Folder {
 
 fn folder(session: &Session, arguments: &Demo) -> Result<Folder, Exit> {
     let cannot = |path: &std::path::Path, error: std::io::Error| {
-        session.terminal.complain(format!("cannot make {}: {error}", path.display()));
+        session
+            .terminal
+            .complain(format!("cannot make {}: {error}", path.display()));
         Exit::Usage
     };
     if let Some(path) = &arguments.keep {
@@ -129,9 +144,16 @@ fn token(session: &Session) -> Result<(String, TokenRecord), Exit> {
     let random: [u8; TOKEN_RANDOM_BYTES] = std::array::from_fn(|_| rand::random());
     let grant = TokenGrant {
         name: "demo".to_owned(),
-        permissions: BTreeSet::from([Permission::Submit, Permission::See, Permission::Start, Permission::Audit]),
+        permissions: BTreeSet::from([
+            Permission::Submit,
+            Permission::See,
+            Permission::Start,
+            Permission::Audit,
+        ]),
         reach: Reach::All,
-        expires_at: now.checked_add(jiff::SignedDuration::from_hours(24)).map_err(|_| Exit::Usage)?,
+        expires_at: now
+            .checked_add(jiff::SignedDuration::from_hours(24))
+            .map_err(|_| Exit::Usage)?,
     };
     let (token, record) = TokenRecord::mint(&random, grant, now).map_err(|error| {
         session.terminal.complain(error.to_string());
@@ -154,12 +176,24 @@ fn head(session: &Session, app: &App, range: &Range, served: &str) -> Result<(),
         .collect();
     for line in [
         String::new(),
-        format!(" {}  everything runs on this machine, nothing leaves it (127.0.0.1 only)", bold("sortie demo")),
+        format!(
+            " {}  everything runs on this machine, nothing leaves it (127.0.0.1 only)",
+            bold("sortie demo")
+        ),
         String::new(),
         format!(" api          {served}"),
-        format!(" mailbox      http://{}/range/mail        what people receive", range.http()),
-        format!(" firewall     http://{}/range/firewall    what is really blocked: it polls our block list", range.http()),
-        format!(" rollout      auto: {}. A new playbook is off until an entity turns it on.", auto.join(", ")),
+        format!(
+            " mailbox      http://{}/range/mail        what people receive",
+            range.http()
+        ),
+        format!(
+            " firewall     http://{}/range/firewall    what is really blocked: it polls our block list",
+            range.http()
+        ),
+        format!(
+            " rollout      auto: {}. A new playbook is off until an entity turns it on.",
+            auto.join(", ")
+        ),
         String::new(),
     ] {
         terminal.line(line)?;
@@ -170,8 +204,16 @@ fn head(session: &Session, app: &App, range: &Range, served: &str) -> Result<(),
 /// Two incidents arrive; their runs are followed to the end. Gives the worst exit code.
 async fn story(session: &Session, app: &App) -> Result<Exit, Exit> {
     let arrivals = [
-        ("somebody at Ville d'Exemple forwards a suspicious mail", Content::Mail, demo::PHISHING_REPORT),
-        ("a network sensor raises an alert", Content::Mapper("suricata".to_owned()), demo::IDS_ALERT),
+        (
+            "somebody at Ville d'Exemple forwards a suspicious mail",
+            Content::Mail,
+            demo::PHISHING_REPORT,
+        ),
+        (
+            "a network sensor raises an alert",
+            Content::Mapper("suricata".to_owned()),
+            demo::IDS_ALERT,
+        ),
     ];
     let mut worst = Exit::Yes;
     for (what, content, bytes) in arrivals {
@@ -197,7 +239,10 @@ async fn arrival(
         bytes: bytes.into(),
         entity: demo::ENTITY.parse().ok(),
     };
-    let report = operations.submit(&Myself, submission).await.map_err(|error| session.failed(&error))?;
+    let report = operations
+        .submit(&Myself, submission)
+        .await
+        .map_err(|error| session.failed(&error))?;
     let id = match report.results.into_iter().next() {
         Some(Submitted::Accepted { id }) => id,
         Some(Submitted::Duplicate { id, count }) => {
@@ -210,10 +255,21 @@ async fn arrival(
         }
     };
     let now = app.dispatcher.now().strftime("%H:%M:%S");
-    terminal.line(format!(" {now}  {} arrives: {what}", terminal.paint(id.as_str(), Style::new().bold())))?;
+    terminal.line(format!(
+        " {now}  {} arrives: {what}",
+        terminal.paint(id.as_str(), Style::new().bold())
+    ))?;
     let Some(run) = started(session, app, &id).await? else {
-        for row in operations.matches(&Myself, &id).await.map_err(|error| session.failed(&error))? {
-            terminal.complain(format!("{} did not start: {}", row.playbook, safe(&row.why.unwrap_or_default())));
+        for row in operations
+            .matches(&Myself, &id)
+            .await
+            .map_err(|error| session.failed(&error))?
+        {
+            terminal.complain(format!(
+                "{} did not start: {}",
+                row.playbook,
+                safe(&row.why.unwrap_or_default())
+            ));
         }
         return Ok(Exit::No);
     };
@@ -225,7 +281,10 @@ async fn started(session: &Session, app: &App, id: &IncidentId) -> Result<Option
     let operations = app.as_operator();
     let decided = async {
         loop {
-            let rows = operations.matches(&Myself, id).await.map_err(|error| session.failed(&error))?;
+            let rows = operations
+                .matches(&Myself, id)
+                .await
+                .map_err(|error| session.failed(&error))?;
             if !rows.is_empty() {
                 let run = rows.into_iter().find(|row| row.result == MatchWord::Started);
                 return Ok(run.and_then(|row| row.run).map(|run| run.as_str().to_owned()));
@@ -233,15 +292,27 @@ async fn started(session: &Session, app: &App, id: &IncidentId) -> Result<Option
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(TRIGGER_PATIENCE, decided).await.unwrap_or(Ok(None))
+    tokio::time::timeout(TRIGGER_PATIENCE, decided)
+        .await
+        .unwrap_or(Ok(None))
 }
 
 async fn follow(session: &Session, app: &App, run: &str) -> Result<Exit, Exit> {
     let terminal = &session.terminal;
     let operations = app.as_operator();
-    let detail = operations.run(&Myself, run).await.map_err(|error| session.failed(&error))?;
-    let after = if terminal.live { detail.events.last().map(|last| last.seq) } else { None };
-    let mut changes = operations.watch(&Myself, run, after).await.map_err(|error| session.failed(&error))?;
+    let detail = operations
+        .run(&Myself, run)
+        .await
+        .map_err(|error| session.failed(&error))?;
+    let after = if terminal.live {
+        detail.events.last().map(|last| last.seq)
+    } else {
+        None
+    };
+    let mut changes = operations
+        .watch(&Myself, run, after)
+        .await
+        .map_err(|error| session.failed(&error))?;
     let mut view = RunView::new(terminal, detail);
     for line in view.head() {
         terminal.line(line)?;
@@ -273,10 +344,18 @@ async fn aftermath(session: &Session, range: &Range) -> Result<(), Exit> {
     let _ = tokio::time::timeout(POLL_PATIENCE, polled).await;
     terminal.line(" What the outside saw")?;
     for mail in range.mailbox().all() {
-        terminal.line(format!("   mail to {}: {}", safe(&mail.to.join(", ")), safe(&subject(&mail.raw))))?;
+        terminal.line(format!(
+            "   mail to {}: {}",
+            safe(&mail.to.join(", ")),
+            safe(&subject(&mail.raw))
+        ))?;
     }
     for entry in range.firewall().entries() {
-        terminal.line(format!("   the firewall of {} blocks {}", demo::ENTITY, safe(&defang(&entry))))?;
+        terminal.line(format!(
+            "   the firewall of {} blocks {}",
+            demo::ENTITY,
+            safe(&defang(&entry))
+        ))?;
     }
     terminal.line("")
 }
@@ -309,5 +388,6 @@ fn look_around(
 /// The subject of a mail as its reader sees it.
 fn subject(raw: &[u8]) -> String {
     let mail = mail_parser::MessageParser::default().parse(raw);
-    mail.and_then(|mail| mail.subject().map(str::to_owned)).unwrap_or_default()
+    mail.and_then(|mail| mail.subject().map(str::to_owned))
+        .unwrap_or_default()
 }

@@ -13,8 +13,16 @@ use serde_json::{Value, json};
 /// Sorts findings for reading: by file, then place, errors before warnings.
 pub(crate) fn sort(diagnostics: &mut [Diagnostic]) {
     diagnostics.sort_by(|a, b| {
-        (&*a.primary.source.name, a.primary.place.start, std::cmp::Reverse(a.level))
-            .cmp(&(&*b.primary.source.name, b.primary.place.start, std::cmp::Reverse(b.level)))
+        (
+            &*a.primary.source.name,
+            a.primary.place.start,
+            std::cmp::Reverse(a.level),
+        )
+            .cmp(&(
+                &*b.primary.source.name,
+                b.primary.place.start,
+                std::cmp::Reverse(b.level),
+            ))
     });
 }
 
@@ -37,17 +45,27 @@ pub(crate) fn human(diagnostic: &Diagnostic, colour: bool, width: usize) -> Stri
     for help in &diagnostic.help {
         group = group.element(Heading::HELP.message(visible(help)));
     }
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     renderer.term_width(width).render(&[group])
 }
 
 fn snippet<'a>(primary: &'a Label, evidence: &'a [Label]) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let text: &str = &primary.source.text;
-    let mut snippet = Snippet::source(text)
-        .path(&*primary.source.name)
-        .annotation(AnnotationKind::Primary.span(within(primary)).label(label_text(primary)));
+    let mut snippet = Snippet::source(text).path(&*primary.source.name).annotation(
+        AnnotationKind::Primary
+            .span(within(primary))
+            .label(label_text(primary)),
+    );
     for other in evidence.iter().filter(|other| other.source == primary.source) {
-        snippet = snippet.annotation(AnnotationKind::Context.span(within(other)).label(label_text(other)));
+        snippet = snippet.annotation(
+            AnnotationKind::Context
+                .span(within(other))
+                .label(label_text(other)),
+        );
     }
     snippet
 }
@@ -71,7 +89,10 @@ fn within(label: &Label) -> std::ops::Range<usize> {
 }
 
 fn foreign(diagnostic: &Diagnostic) -> impl Iterator<Item = &Label> {
-    diagnostic.secondary.iter().filter(|label| label.source != diagnostic.primary.source)
+    diagnostic
+        .secondary
+        .iter()
+        .filter(|label| label.source != diagnostic.primary.source)
 }
 
 /// Control and bidirectional characters shown as `\u{..}`, so that text from files cannot act on
@@ -87,7 +108,11 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(
         text.chars()
             .map(|character| {
-                if hidden(character) { character.escape_unicode().to_string() } else { character.to_string() }
+                if hidden(character) {
+                    character.escape_unicode().to_string()
+                } else {
+                    character.to_string()
+                }
             })
             .collect(),
     )
@@ -95,7 +120,10 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
 
 /// `path:line:column: CODE: message`, for editors.
 pub(crate) fn short(diagnostic: &Diagnostic) -> String {
-    let (line, column) = diagnostic.primary.source.line_column(diagnostic.primary.place.start);
+    let (line, column) = diagnostic
+        .primary
+        .source
+        .line_column(diagnostic.primary.place.start);
     format!(
         "{}:{line}:{column}: {}: {}",
         visible(&diagnostic.primary.source.name),

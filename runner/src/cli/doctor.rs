@@ -41,25 +41,51 @@ struct Report(Vec<Finding>);
 
 impl Report {
     fn ok(&mut self, check: &'static str, what: impl Into<String>) {
-        self.0.push(Finding { check, health: Health::Ok, what: what.into(), repair: None });
+        self.0.push(Finding {
+            check,
+            health: Health::Ok,
+            what: what.into(),
+            repair: None,
+        });
     }
     fn warn(&mut self, check: &'static str, what: impl Into<String>, repair: impl Into<String>) {
-        self.0.push(Finding { check, health: Health::Warn, what: what.into(), repair: Some(repair.into()) });
+        self.0.push(Finding {
+            check,
+            health: Health::Warn,
+            what: what.into(),
+            repair: Some(repair.into()),
+        });
     }
     fn fail(&mut self, check: &'static str, what: impl Into<String>, repair: impl Into<String>) {
-        self.0.push(Finding { check, health: Health::Fail, what: what.into(), repair: Some(repair.into()) });
+        self.0.push(Finding {
+            check,
+            health: Health::Fail,
+            what: what.into(),
+            repair: Some(repair.into()),
+        });
     }
 }
 
 pub(crate) async fn doctor(session: &Session, strict: bool) -> Result<Exit, Exit> {
     let mut report = Report::default();
     let settings = session.settings(crate::config::Purpose::Check)?;
-    report.ok("configuration", format!("{} is sound", session.project.join("sortie.toml").display()));
+    report.ok(
+        "configuration",
+        format!("{} is sound", session.project.join("sortie.toml").display()),
+    );
     for found in &settings.warnings {
-        report.warn("configuration", super::diagnostics::short(found), format!("sortie explain {}", found.code));
+        report.warn(
+            "configuration",
+            super::diagnostics::short(found),
+            format!("sortie explain {}", found.code),
+        );
     }
     for sentence in crate::project::weakened(&settings) {
-        report.warn("weakened", sentence, "take the setting out of sortie.toml to return to the safe default");
+        report.warn(
+            "weakened",
+            sentence,
+            "take the setting out of sortie.toml to return to the safe default",
+        );
     }
     tokens(&mut report, &settings);
     playbooks(session, &mut report, &settings)?;
@@ -77,40 +103,78 @@ pub(crate) async fn doctor(session: &Session, strict: bool) -> Result<Exit, Exit
 fn tokens(report: &mut Report, settings: &crate::config::Settings) {
     let now: Timestamp = actions::clock::Clock::now(&crate::clock::SystemClock::new());
     if settings.tokens.is_empty() {
-        report.warn("tokens", "nobody can post incidents", "sortie tokens create NAME --entity ENTITY");
+        report.warn(
+            "tokens",
+            "nobody can post incidents",
+            "sortie tokens create NAME --entity ENTITY",
+        );
         return;
     }
     let mut sound = 0;
     for token in &settings.tokens {
         let days = token.expires_at.duration_since(now).as_hours() / 24;
         if token.expires_at <= now {
-            report.warn("tokens", format!("`{}` has ended", token.name), "make a new one and take the old one out");
+            report.warn(
+                "tokens",
+                format!("`{}` has ended", token.name),
+                "make a new one and take the old one out",
+            );
         } else if days < TOKEN_DAYS_LEFT {
-            report.warn("tokens", format!("`{}` ends in {days} days", token.name), "make a new one beside it in time");
+            report.warn(
+                "tokens",
+                format!("`{}` ends in {days} days", token.name),
+                "make a new one beside it in time",
+            );
         } else {
             sound += 1;
         }
     }
-    report.ok("tokens", format!("{sound} good for {TOKEN_DAYS_LEFT} days or more"));
+    report.ok(
+        "tokens",
+        format!("{sound} good for {TOKEN_DAYS_LEFT} days or more"),
+    );
 }
 
 fn playbooks(session: &Session, report: &mut Report, settings: &crate::config::Settings) -> Result<(), Exit> {
     let folder = session.project.join("playbooks");
     let catalog = session.catalogue()?;
     match crate::library::load(&[folder.clone()], &catalog, Some(&settings.operator)) {
-        Err(error) => report.fail("playbooks", error.to_string(), "make the folder, or run `sortie init`"),
+        Err(error) => report.fail(
+            "playbooks",
+            error.to_string(),
+            "make the folder, or run `sortie init`",
+        ),
         Ok(loaded) if loaded.has_errors() => {
-            report.fail("playbooks", format!("errors in {}", folder.display()), "sortie check");
+            report.fail(
+                "playbooks",
+                format!("errors in {}", folder.display()),
+                "sortie check",
+            );
         }
         Ok(loaded) => {
             let on = settings.operator.entities.values();
-            let on = on.filter(|entity| entity.rollout.values().any(|mode| *mode == playbooks::operator::Rollout::Auto));
+            let on = on.filter(|entity| {
+                entity
+                    .rollout
+                    .values()
+                    .any(|mode| *mode == playbooks::operator::Rollout::Auto)
+            });
             let on = on.count();
             report.ok("playbooks", format!("{} compile", loaded.compiled.len()));
             if on == 0 {
-                report.warn("rollout", "every playbook is off for every entity", "add `rollout: {PLAYBOOK: auto}` to an entity file");
+                report.warn(
+                    "rollout",
+                    "every playbook is off for every entity",
+                    "add `rollout: {PLAYBOOK: auto}` to an entity file",
+                );
             } else {
-                report.ok("rollout", format!("{on} of {} entities have a playbook on", settings.operator.entities.len()));
+                report.ok(
+                    "rollout",
+                    format!(
+                        "{on} of {} entities have a playbook on",
+                        settings.operator.entities.len()
+                    ),
+                );
             }
         }
     }
@@ -120,12 +184,20 @@ fn playbooks(session: &Session, report: &mut Report, settings: &crate::config::S
 fn space(report: &mut Report, folder: &std::path::Path) {
     let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(folder);
     match rustix::fs::statvfs(existing) {
-        Err(error) => report.fail("space", format!("cannot look at {}: {error}", existing.display()), "check the path and its rights"),
+        Err(error) => report.fail(
+            "space",
+            format!("cannot look at {}: {error}", existing.display()),
+            "check the path and its rights",
+        ),
         Ok(figures) => {
             let free = figures.f_bavail.saturating_mul(figures.f_frsize);
             let what = format!("{} MiB free for {}", free >> 20, folder.display());
             if free < FREE_BYTES_LEAST {
-                report.fail("space", what, "make room: the store is about to refuse new incidents");
+                report.fail(
+                    "space",
+                    what,
+                    "make room: the store is about to refuse new incidents",
+                );
             } else if free < FREE_BYTES_LOW {
                 report.warn("space", what, "make room soon");
             } else {
@@ -139,20 +211,38 @@ async fn store(session: &Session, report: &mut Report) {
     let connected = match session.connect_silently().await {
         Ok(connected) => connected,
         Err(reason) => {
-            report.fail("store", reason, "stop the process that holds it, or ask that server with --server");
+            report.fail(
+                "store",
+                reason,
+                "stop the process that holds it, or ask that server with --server",
+            );
             return;
         }
     };
-    let place = if connected.here.is_some() { "opened here; no server is running" } else { "a server is running" };
+    let place = if connected.here.is_some() {
+        "opened here; no server is running"
+    } else {
+        "a server is running"
+    };
     match connected.operations().figures(&Myself).await {
         Err(error) => report.fail("store", safe(&error.to_string()), "look at the server's log"),
         Ok(figures) => {
-            report.ok("store", format!(
-                "{place}; {} records, {} incidents, {} open runs, journal {} MiB",
-                figures.store.records, figures.store.incidents, figures.store.open_runs, figures.store.journal_bytes >> 20
-            ));
+            report.ok(
+                "store",
+                format!(
+                    "{place}; {} records, {} incidents, {} open runs, journal {} MiB",
+                    figures.store.records,
+                    figures.store.incidents,
+                    figures.store.open_runs,
+                    figures.store.journal_bytes >> 20
+                ),
+            );
             if let Some(why) = figures.store.rebuilt {
-                report.warn("index", format!("it was rebuilt from the journal at this start: {}", safe(&why)), "nothing is lost; look for the cause if it happens again");
+                report.warn(
+                    "index",
+                    format!("it was rebuilt from the journal at this start: {}", safe(&why)),
+                    "nothing is lost; look for the cause if it happens again",
+                );
             }
         }
     }
@@ -173,9 +263,16 @@ fn show(session: &Session, report: &Report) -> Result<(), Exit> {
             Health::Warn => ("WARN", AnsiColor::Yellow.on_default()),
             Health::Fail => ("FAIL", AnsiColor::Red.on_default().bold()),
         };
-        session.terminal.line(format!("{}  {:14} {}", session.terminal.paint(word, style), one.check, one.what))?;
+        session.terminal.line(format!(
+            "{}  {:14} {}",
+            session.terminal.paint(word, style),
+            one.check,
+            one.what
+        ))?;
         if let Some(repair) = &one.repair {
-            session.terminal.line(format!("      {:14} repair: {repair}", ""))?;
+            session
+                .terminal
+                .line(format!("      {:14} repair: {repair}", ""))?;
         }
     }
     Ok(())

@@ -20,7 +20,11 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
     let connected = session.connect().await?;
     let operations = connected.operations();
     let exit = match command {
-        Incidents::List { entity, kind, page: rows } => {
+        Incidents::List {
+            entity,
+            kind,
+            page: rows,
+        } => {
             let filter = IncidentFilter {
                 entity: entity.as_deref().map(|text| id(session, text)).transpose()?,
                 kind: match kind {
@@ -32,14 +36,19 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
                 },
                 status: None,
             };
-            let found = operations.incidents(&Myself, filter, page(rows)).await.map_err(|e| session.failed(&e))?;
+            let found = operations
+                .incidents(&Myself, filter, page(rows))
+                .await
+                .map_err(|e| session.failed(&e))?;
             print::list(
                 &session.terminal,
                 session.output,
                 "sortie.incidents/1",
                 &found.rows,
                 found.next.as_deref(),
-                &["incident", "entity", "severity", "tlp", "status", "verdict", "received", "seen", "title"],
+                &[
+                    "incident", "entity", "severity", "tlp", "status", "verdict", "received", "seen", "title",
+                ],
                 |row| {
                     vec![
                         row.id.to_string(),
@@ -58,11 +67,18 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
         }
         Incidents::Show { id: reference } => {
             let reference: IncidentId = id(session, reference)?;
-            let found = operations.incident(&Myself, &reference).await.map_err(|e| session.failed(&e))?;
+            let found = operations
+                .incident(&Myself, &reference)
+                .await
+                .map_err(|e| session.failed(&e))?;
             if session.output == Output::Table {
                 show(session, &found)?;
             } else {
-                print::one(&session.terminal, session.output, &web::view::Versioned::new(found))?;
+                print::one(
+                    &session.terminal,
+                    session.output,
+                    &web::view::Versioned::new(found),
+                )?;
             }
             Exit::Yes
         }
@@ -70,13 +86,23 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
             let bytes = read(session, file)?;
             let content = content(format.as_deref(), &bytes);
             let entity = entity.as_deref().map(|text| id(session, text)).transpose()?;
-            let submission = Submission { content, bytes: bytes.into(), entity };
-            let report = operations.submit(&Myself, submission).await.map_err(|e| session.failed(&e))?;
+            let submission = Submission {
+                content,
+                bytes: bytes.into(),
+                entity,
+            };
+            let report = operations
+                .submit(&Myself, submission)
+                .await
+                .map_err(|e| session.failed(&e))?;
             results(session, &report.results)?
         }
         Incidents::Why { id: reference } => {
             let reference: IncidentId = id(session, reference)?;
-            let rows = operations.matches(&Myself, &reference).await.map_err(|e| session.failed(&e))?;
+            let rows = operations
+                .matches(&Myself, &reference)
+                .await
+                .map_err(|e| session.failed(&e))?;
             print::list(
                 &session.terminal,
                 session.output,
@@ -92,7 +118,11 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
                         }
                         _ => ("no", row.why.clone().unwrap_or_default()),
                     };
-                    vec![format!("{} v{}", row.playbook, row.version), result.to_owned(), why]
+                    vec![
+                        format!("{} v{}", row.playbook, row.version),
+                        result.to_owned(),
+                        why,
+                    ]
                 },
             )?;
             Exit::Yes
@@ -104,7 +134,10 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
 
 /// The word of a value that serializes as one.
 fn word<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn show(session: &Session, found: &web::view::IncidentDetail) -> Result<(), Exit> {
@@ -136,18 +169,38 @@ fn show(session: &Session, found: &web::view::IncidentDetail) -> Result<(), Exit
         terminal.line("  observables")?;
         for one in &incident.observables {
             let role = one.role.as_deref().unwrap_or("");
-            terminal.line(format!("    {:7} {}  {}", word(&one.kind), safe(&defang(&one.value)), safe(role)))?;
+            terminal.line(format!(
+                "    {:7} {}  {}",
+                word(&one.kind),
+                safe(&defang(&one.value)),
+                safe(role)
+            ))?;
         }
     }
     if !found.updates.is_empty() {
         terminal.line("  changes")?;
         for change in &found.updates {
             let mut words = Vec::new();
-            words.extend(change.update.status.map(|status| format!("status {}", word(&status))));
+            words.extend(
+                change
+                    .update
+                    .status
+                    .map(|status| format!("status {}", word(&status))),
+            );
             words.extend(change.update.verdict.map(|verdict| format!("verdict {verdict}")));
-            words.extend(change.update.severity.map(|severity| format!("severity {severity}")));
+            words.extend(
+                change
+                    .update
+                    .severity
+                    .map(|severity| format!("severity {severity}")),
+            );
             words.extend(change.update.note.as_ref().map(|note| safe(note)));
-            terminal.line(format!("    {}  {}: {}", change.at, safe(&change.update.actor.name), words.join(", ")))?;
+            terminal.line(format!(
+                "    {}  {}: {}",
+                change.at,
+                safe(&change.update.actor.name),
+                words.join(", ")
+            ))?;
         }
     }
     terminal.say(format!("next: sortie incidents why {}", incident.reference));
@@ -158,16 +211,23 @@ fn show(session: &Session, found: &web::view::IncidentDetail) -> Result<(), Exit
 pub(crate) fn read(session: &Session, file: &str) -> Result<Vec<u8>, Exit> {
     let mut bytes = Vec::new();
     let result = if file == "-" {
-        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)
+        std::io::stdin()
+            .lock()
+            .take(FILE_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
     } else {
         std::fs::File::open(file).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
     };
     if let Err(error) = result {
-        session.terminal.complain(format!("cannot read {}: {error}", safe(file)));
+        session
+            .terminal
+            .complain(format!("cannot read {}: {error}", safe(file)));
         return Err(Exit::Usage);
     }
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        session.terminal.complain(format!("{} is longer than {FILE_BYTES_MAX} bytes", safe(file)));
+        session
+            .terminal
+            .complain(format!("{} is longer than {FILE_BYTES_MAX} bytes", safe(file)));
         return Err(Exit::Usage);
     }
     Ok(bytes)
@@ -193,7 +253,11 @@ fn results(session: &Session, results: &[Submitted]) -> Result<Exit, Exit> {
     let terminal = &session.terminal;
     let refused = results.iter().any(|one| matches!(one, Submitted::Refused { .. }));
     if session.output != Output::Table {
-        print::one(terminal, session.output, &serde_json::json!({ "format": "sortie.submit/1", "results": results }))?;
+        print::one(
+            terminal,
+            session.output,
+            &serde_json::json!({ "format": "sortie.submit/1", "results": results }),
+        )?;
         return Ok(if refused { Exit::No } else { Exit::Yes });
     }
     for one in results {
@@ -209,7 +273,10 @@ fn results(session: &Session, results: &[Submitted]) -> Result<Exit, Exit> {
             Submitted::Ignored { why } => terminal.say(format!("ignored: {}", safe(why))),
             Submitted::Refused { diagnostics } => {
                 for found in diagnostics {
-                    let place = found.place.as_deref().map_or_else(String::new, |place| format!("{}: ", safe(place)));
+                    let place = found
+                        .place
+                        .as_deref()
+                        .map_or_else(String::new, |place| format!("{}: ", safe(place)));
                     terminal.complain(format!("{place}{}", safe(&found.message)));
                     found.help.iter().for_each(|help| terminal.remedy(safe(help)));
                 }

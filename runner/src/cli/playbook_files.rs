@@ -33,22 +33,37 @@ pub(crate) fn check(session: &Session, arguments: &Check) -> Result<Exit, Exit> 
                 terminal.line("")?;
             }
         }
-        Format::Short => loaded.diagnostics.iter().try_for_each(|found| terminal.line(diagnostics::short(found)))?,
+        Format::Short => loaded
+            .diagnostics
+            .iter()
+            .try_for_each(|found| terminal.line(diagnostics::short(found)))?,
         Format::Json => print::one(terminal, Output::Json, &diagnostics::as_json(&loaded.diagnostics))?,
-        Format::Sarif => print::one(terminal, Output::Json, &diagnostics::as_sarif(&loaded.diagnostics))?,
+        Format::Sarif => print::one(
+            terminal,
+            Output::Json,
+            &diagnostics::as_sarif(&loaded.diagnostics),
+        )?,
     }
     if arguments.edges {
         for compiled in &loaded.compiled {
             edges(terminal, &compiled.plan)?;
         }
     }
-    let errors = loaded.diagnostics.iter().filter(|found| found.level == Level::Error).count();
+    let errors = loaded
+        .diagnostics
+        .iter()
+        .filter(|found| found.level == Level::Error)
+        .count();
     let warnings = loaded.diagnostics.len() - errors;
     terminal.say(summary(errors, warnings, loaded.files));
     if let Some(first) = loaded.diagnostics.first() {
         terminal.say(format!("next: sortie explain {}", first.code));
     }
-    Ok(if errors > 0 || (arguments.strict && warnings > 0) { Exit::No } else { Exit::Yes })
+    Ok(if errors > 0 || (arguments.strict && warnings > 0) {
+        Exit::No
+    } else {
+        Exit::Yes
+    })
 }
 
 fn summary(errors: usize, warnings: usize, files: usize) -> String {
@@ -85,7 +100,15 @@ fn edges(terminal: &Terminal, plan: &Plan) -> Result<(), Exit> {
                 }
             })
             .collect();
-        terminal.line(format!("  {} <- {}", step.id, if waits.is_empty() { "-".to_owned() } else { waits.join(", ") }))?;
+        terminal.line(format!(
+            "  {} <- {}",
+            step.id,
+            if waits.is_empty() {
+                "-".to_owned()
+            } else {
+                waits.join(", ")
+            }
+        ))?;
     }
     Ok(())
 }
@@ -98,7 +121,9 @@ fn load(
 ) -> Result<Loaded, Exit> {
     library::load(paths, catalog, operator).map_err(|error| {
         session.terminal.complain(error.to_string());
-        session.terminal.remedy("name a playbook file or a folder with playbooks");
+        session
+            .terminal
+            .remedy("name a playbook file or a folder with playbooks");
         Exit::Usage
     })
 }
@@ -123,7 +148,10 @@ fn one_plan(session: &Session, name: &str) -> Result<Plan, Exit> {
     let terminal = &session.terminal;
     if !file.is_file() {
         terminal.complain(format!("there is no playbook `{}`", safe(name)));
-        terminal.remedy(format!("name a file, or an id whose file lies in {}", session.project.join("playbooks").display()));
+        terminal.remedy(format!(
+            "name a file, or an id whose file lies in {}",
+            session.project.join("playbooks").display()
+        ));
         return Err(Exit::NotFound);
     }
     let catalog = session.catalogue()?;
@@ -131,7 +159,11 @@ fn one_plan(session: &Session, name: &str) -> Result<Plan, Exit> {
     if let Some(compiled) = loaded.compiled.pop() {
         return Ok(compiled.plan);
     }
-    for found in loaded.diagnostics.iter().filter(|found| found.level == Level::Error) {
+    for found in loaded
+        .diagnostics
+        .iter()
+        .filter(|found| found.level == Level::Error)
+    {
         terminal.say(diagnostics::human(found, terminal.colour, terminal.width));
     }
     terminal.complain("the playbook has errors");
@@ -143,7 +175,12 @@ pub(crate) fn explain(session: &Session, code: Option<&str>) -> Result<Exit, Exi
     let terminal = &session.terminal;
     let Some(code) = code else {
         for one in playbooks::codes::CODES {
-            terminal.line(format!("{}  {:7}  {}", one.code, level_word(one.level), one.summary))?;
+            terminal.line(format!(
+                "{}  {:7}  {}",
+                one.code,
+                level_word(one.level),
+                one.summary
+            ))?;
         }
         for (code, page) in crate::config::codes::PAGES {
             terminal.line(format!("{code}           {}", title(page)))?;
@@ -151,7 +188,10 @@ pub(crate) fn explain(session: &Session, code: Option<&str>) -> Result<Exit, Exi
         return Ok(Exit::Yes);
     };
     let wanted = code.to_ascii_uppercase();
-    let language = playbooks::codes::CODES.iter().find(|one| one.code == wanted).map(|one| one.page);
+    let language = playbooks::codes::CODES
+        .iter()
+        .find(|one| one.code == wanted)
+        .map(|one| one.page);
     match language.or_else(|| crate::config::codes::page(&wanted)) {
         Some(page) => {
             terminal.line(page.trim_end())?;
@@ -189,10 +229,14 @@ pub(crate) fn schema(session: &Session, write: bool) -> Result<Exit, Exit> {
     let folder = session.project.join(".sortie");
     let file = folder.join("playbook.schema.json");
     let text = serde_json::to_string_pretty(&schema).map_err(|_| Exit::Unreachable)?;
-    std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, text + "\n")).map_err(|error| {
-        session.terminal.complain(format!("cannot write {}: {error}", file.display()));
-        Exit::Usage
-    })?;
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&file, text + "\n"))
+        .map_err(|error| {
+            session
+                .terminal
+                .complain(format!("cannot write {}: {error}", file.display()));
+            Exit::Usage
+        })?;
     session.terminal.say(format!("wrote {}", file.display()));
     Ok(Exit::Yes)
 }
@@ -230,9 +274,19 @@ pub(crate) fn actions(session: &Session, command: &Actions) -> Result<Exit, Exit
                 None,
                 &["action", "effect", "exposure", "providers", "summary"],
                 |row| {
-                    let providers: Vec<&str> =
-                        row["providers"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
-                    vec![text(row, "name"), text(row, "effect"), text(row, "exposure"), providers.join(" "), text(row, "summary")]
+                    let providers: Vec<&str> = row["providers"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(serde_json::Value::as_str)
+                        .collect();
+                    vec![
+                        text(row, "name"),
+                        text(row, "effect"),
+                        text(row, "exposure"),
+                        providers.join(" "),
+                        text(row, "summary"),
+                    ]
                 },
             )?;
             Ok(Exit::Yes)
@@ -243,7 +297,9 @@ pub(crate) fn actions(session: &Session, command: &Actions) -> Result<Exit, Exit
                 Ok(Exit::Yes)
             }
             None => {
-                session.terminal.complain(format!("there is no action `{}`", safe(name)));
+                session
+                    .terminal
+                    .complain(format!("there is no action `{}`", safe(name)));
                 session.terminal.remedy("`sortie actions list` shows all of them");
                 Err(Exit::NotFound)
             }
@@ -252,21 +308,37 @@ pub(crate) fn actions(session: &Session, command: &Actions) -> Result<Exit, Exit
 }
 
 fn providers(catalog: &dyn Catalog, name: &str) -> Vec<String> {
-    catalog.providers(name).into_iter().map(|provider| provider.provider.clone()).collect()
+    catalog
+        .providers(name)
+        .into_iter()
+        .map(|provider| provider.provider.clone())
+        .collect()
 }
 
 /// The page of one action, as Markdown.
 fn document(spec: &ActionSpec, catalog: &dyn Catalog) -> String {
     let mut page = format!("# {}\n\n{}\n\n", spec.name, spec.summary);
-    page += &format!("Effect `{}`, exposure `{}` (up to {}).\n", spec.effect, spec.exposure, spec.exposure.highest_pap().label());
-    let leaves = if spec.discloses.is_empty() { "nothing".to_owned() } else { spec.discloses.join(", ") };
+    page += &format!(
+        "Effect `{}`, exposure `{}` (up to {}).\n",
+        spec.effect,
+        spec.exposure,
+        spec.exposure.highest_pap().label()
+    );
+    let leaves = if spec.discloses.is_empty() {
+        "nothing".to_owned()
+    } else {
+        spec.discloses.join(", ")
+    };
     page += &format!("Leaves the house: {leaves}.\n");
     match (&spec.inverse, &spec.no_inverse_because) {
         (Some(inverse), _) => page += &format!("Taken back by `{inverse}`.\n"),
         (None, Some(why)) => page += &format!("Cannot be taken back: {why}.\n"),
         (None, None) => {}
     }
-    page += &format!("One attempt takes at most {}; {} attempts by default.\n", spec.timeout, spec.retry.attempts);
+    page += &format!(
+        "One attempt takes at most {}; {} attempts by default.\n",
+        spec.timeout, spec.retry.attempts
+    );
     page += "\n## Inputs\n\n";
     for (name, input) in &spec.inputs {
         page += &format!("- `{name}`: {} — {}\n", input.ty, input.description);
@@ -278,8 +350,14 @@ fn document(spec: &ActionSpec, catalog: &dyn Catalog) -> String {
     page += "\n## Providers\n\n";
     for provider in catalog.providers(&spec.name) {
         let recovery = serde_json::to_value(provider.recovery).ok();
-        let word = recovery.as_ref().and_then(serde_json::Value::as_str).unwrap_or("");
-        page += &format!("- `{}`: reaches {}; after a crash it is treated as `{word}`\n", provider.provider, provider.discloses_to);
+        let word = recovery
+            .as_ref()
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("");
+        page += &format!(
+            "- `{}`: reaches {}; after a crash it is treated as `{word}`\n",
+            provider.provider, provider.discloses_to
+        );
     }
     page += "\n## Example\n\n```yaml\n";
     let example = serde_json::json!({ "uses": spec.name, "with": spec.example.0 });

@@ -24,7 +24,9 @@ pub(crate) fn list<T: Serialize>(
                 return Ok(());
             }
             let mut table = Table::new();
-            table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+            table
+                .load_preset(presets::NOTHING)
+                .set_content_arrangement(ContentArrangement::Dynamic);
             if terminal.live {
                 table.set_width(u16::try_from(terminal.width).unwrap_or(u16::MAX));
             } else {
@@ -43,9 +45,11 @@ pub(crate) fn list<T: Serialize>(
             Ok(())
         }
         Output::Jsonl => rows.iter().try_for_each(|row| json_line(terminal, row)),
-        Output::Json | Output::Yaml => {
-            one(terminal, output, &serde_json::json!({ "format": format, "rows": rows, "next": next }))
-        }
+        Output::Json | Output::Yaml => one(
+            terminal,
+            output,
+            &serde_json::json!({ "format": format, "rows": rows, "next": next }),
+        ),
     }
 }
 

@@ -14,8 +14,10 @@ use super::terminal::safe;
 use crate::config::skeleton::{self, NewFile, NewToken};
 
 /// The playbook of a new project; it needs no account anywhere.
-const FIRST_PLAYBOOK: (&str, &str) =
-    ("first-look", include_str!("../../../examples/first-playbook/first-look.yaml"));
+const FIRST_PLAYBOOK: (&str, &str) = (
+    "first-look",
+    include_str!("../../../examples/first-playbook/first-look.yaml"),
+);
 /// How long the token of a new project is good for.
 const FIRST_TOKEN_DAYS: u16 = 90;
 
@@ -32,7 +34,10 @@ pub(crate) fn init(session: &Session, arguments: &Init) -> Result<Exit, Exit> {
     let files = skeleton::files(FIRST_PLAYBOOK, Some(&new));
     let path = |file: &NewFile| arguments.folder.join(&file.path);
     if let Some(existing) = files.iter().map(path).find(|path| path.exists()) {
-        terminal.complain(format!("{} exists already; nothing was written", existing.display()));
+        terminal.complain(format!(
+            "{} exists already; nothing was written",
+            existing.display()
+        ));
         terminal.remedy("name another folder: `sortie init my-soc`");
         return Err(Exit::Usage);
     }
@@ -46,7 +51,9 @@ pub(crate) fn init(session: &Session, arguments: &Init) -> Result<Exit, Exit> {
     terminal.say("\nThe first API token, shown once (sortie.toml has only its hash):");
     terminal.say(token.reveal());
     let folder = arguments.folder.display();
-    terminal.say(format!("\nnext: cd {folder} && sortie check && sortie doctor && sortie serve"));
+    terminal.say(format!(
+        "\nnext: cd {folder} && sortie check && sortie doctor && sortie serve"
+    ));
     Ok(Exit::Yes)
 }
 
@@ -59,8 +66,9 @@ fn mint(
     days: u16,
 ) -> Result<(MintedToken, TokenRecord), Exit> {
     let now = actions::clock::Clock::now(&crate::clock::SystemClock::new());
-    let expires_at =
-        now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).map_err(|_| Exit::Usage)?;
+    let expires_at = now
+        .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
+        .map_err(|_| Exit::Usage)?;
     let random: [u8; TOKEN_RANDOM_BYTES] = std::array::from_fn(|_| rand::random());
     let grant = TokenGrant {
         name: name.to_owned(),
@@ -83,12 +91,22 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// `sortie tokens create`: a token shown once, and what sortie.toml needs to know it.
 pub(crate) fn tokens(session: &Session, command: &Tokens) -> Result<Exit, Exit> {
-    let Tokens::Create { name, permissions, entities, days } = command;
+    let Tokens::Create {
+        name,
+        permissions,
+        entities,
+        days,
+    } = command;
     let terminal = &session.terminal;
     let reach = if entities.is_empty() {
         Reach::All
     } else {
-        Reach::Entities(entities.iter().map(|text| id(session, text)).collect::<Result<BTreeSet<_>, _>>()?)
+        Reach::Entities(
+            entities
+                .iter()
+                .map(|text| id(session, text))
+                .collect::<Result<BTreeSet<_>, _>>()?,
+        )
     };
     let (token, record) = mint(session, name, permissions, reach, *days)?;
     terminal.say("The token, shown once; give it to its owner:");
@@ -102,7 +120,11 @@ pub(crate) fn tokens(session: &Session, command: &Tokens) -> Result<Exit, Exit> 
 pub(crate) fn check_configuration(session: &Session) -> Result<Exit, Exit> {
     let settings = session.settings(crate::config::Purpose::Check)?;
     for found in &settings.warnings {
-        session.terminal.say(super::diagnostics::human(found, session.terminal.colour, session.terminal.width));
+        session.terminal.say(super::diagnostics::human(
+            found,
+            session.terminal.colour,
+            session.terminal.width,
+        ));
     }
     let operator = &settings.operator;
     session.terminal.line(format!(

@@ -26,7 +26,11 @@ pub(crate) struct RunView<'t> {
 
 impl<'t> RunView<'t> {
     pub(crate) fn new(terminal: &'t Terminal, detail: RunDetail) -> Self {
-        Self { terminal, detail, drawn: 0 }
+        Self {
+            terminal,
+            detail,
+            drawn: 0,
+        }
     }
 
     pub(crate) fn detail(&self) -> &RunDetail {
@@ -42,21 +46,35 @@ impl<'t> RunView<'t> {
             run.version,
             run.revision.get(..8).unwrap_or(&run.revision)
         );
-        let incident = run.incident.as_ref().map_or_else(|| "no incident".to_owned(), ToString::to_string);
+        let incident = run
+            .incident
+            .as_ref()
+            .map_or_else(|| "no incident".to_owned(), ToString::to_string);
         let mode = match self.detail.mode {
             Mode::Auto => "mode auto",
             Mode::Simulate => "mode simulate: effects are only shown",
         };
         vec![
-            format!(" {}  {}", self.terminal.paint(&title, Style::new().bold()), incident),
-            format!(" started by {}  {mode}  run {}  entity {}", safe(&run.actor.name), run.id.short(), run.entity),
+            format!(
+                " {}  {}",
+                self.terminal.paint(&title, Style::new().bold()),
+                incident
+            ),
+            format!(
+                " started by {}  {mode}  run {}  entity {}",
+                safe(&run.actor.name),
+                run.id.short(),
+                run.entity
+            ),
             String::new(),
         ]
     }
 
     /// Draws everything, over what was drawn before.
     pub(crate) fn draw(&mut self) -> Result<(), Exit> {
-        let lines: Vec<String> = visible_steps(&self.detail.steps).map(|step| self.step_line(step)).collect();
+        let lines: Vec<String> = visible_steps(&self.detail.steps)
+            .map(|step| self.step_line(step))
+            .collect();
         let mut out = std::io::stdout().lock();
         let rewrite = self.terminal.live && self.drawn > 0 && self.drawn < self.terminal.height;
         if rewrite {
@@ -81,7 +99,12 @@ impl<'t> RunView<'t> {
             self.detail.outputs = outputs.clone();
         }
         if let Some(step) = change.step {
-            match self.detail.steps.iter_mut().find(|line| (&line.step, line.item) == (&step.step, step.item)) {
+            match self
+                .detail
+                .steps
+                .iter_mut()
+                .find(|line| (&line.step, line.item) == (&step.step, step.item))
+            {
                 Some(line) => *line = step,
                 None => self.insert(step),
             }
@@ -108,11 +131,16 @@ impl<'t> RunView<'t> {
             (Event::Closed { status, summary, .. }, _) => {
                 format!("{at} run={run} state={} note={:?}", status.word(), safe(summary))
             }
-            (Event::Failing { error, .. }, _) => format!("{at} run={run} state=failing note={:?}", safe(error)),
+            (Event::Failing { error, .. }, _) => {
+                format!("{at} run={run} state=failing note={:?}", safe(error))
+            }
             (Event::LetSettled { name, value, absent }, _) => match (value, absent) {
                 (Some(value), _) => format!("{at} run={run} let={name} value={}", safe(&value.to_string())),
                 (None, why) => {
-                    format!("{at} run={run} let={name} absent={:?}", safe(why.as_deref().unwrap_or("")))
+                    format!(
+                        "{at} run={run} let={name} absent={:?}",
+                        safe(why.as_deref().unwrap_or(""))
+                    )
                 }
             },
             (_, Some(step)) => {
@@ -133,19 +161,20 @@ impl<'t> RunView<'t> {
     fn step_line(&self, step: &StepView) -> String {
         let (mark, word, style) = look(step);
         let took = match (step.started_at, step.finished_at) {
-            (Some(start), Some(end)) => spent(i64::try_from(end.duration_since(start).as_millis()).unwrap_or(0)),
+            (Some(start), Some(end)) => {
+                spent(i64::try_from(end.duration_since(start).as_millis()).unwrap_or(0))
+            }
             _ => String::new(),
         };
         let item = step.item.is_some();
         let id = if item { String::new() } else { step.step.clone() };
-        let name = if item { format!("  {}", safe(&step.name)) } else { safe(&step.name) };
+        let name = if item {
+            format!("  {}", safe(&step.name))
+        } else {
+            safe(&step.name)
+        };
         let room = self.terminal.width.saturating_sub(1 + 2 + 11 + 42 + 10 + 11);
-        let line = format!(
-            "{} {}{} ",
-            column(&id, 10),
-            column(&name, 41),
-            String::new(),
-        );
+        let line = format!("{} {}{} ", column(&id, 10), column(&name, 41), String::new(),);
         format!(
             " {} {line}{} {}  {}",
             self.terminal.paint(mark, style),
@@ -160,9 +189,11 @@ impl<'t> RunView<'t> {
     /// The lines below the steps.
     pub(crate) fn foot(&self) -> Vec<String> {
         let run = &self.detail.run;
-        let took = spent(i64::try_from(run.updated_at.duration_since(run.started_at).as_millis()).unwrap_or(0));
+        let took =
+            spent(i64::try_from(run.updated_at.duration_since(run.started_at).as_millis()).unwrap_or(0));
         let done = |wanted: StepState| {
-            let mine = |step: &&StepView| step.effect && step.state == wanted && is_leaf(step, &self.detail.steps);
+            let mine =
+                |step: &&StepView| step.effect && step.state == wanted && is_leaf(step, &self.detail.steps);
             self.detail.steps.iter().filter(mine).count()
         };
         let style = status_style(run.status);
@@ -175,7 +206,11 @@ impl<'t> RunView<'t> {
             RunStatus::Stuck => "waits for a person: an effect has an unknown outcome".to_owned(),
             other => other.word().to_owned(),
         };
-        let effects = match (self.detail.mode, done(StepState::Done), done(StepState::Simulated)) {
+        let effects = match (
+            self.detail.mode,
+            done(StepState::Done),
+            done(StepState::Simulated),
+        ) {
             (Mode::Simulate, _, count) => format!("{count} effects would have been done"),
             (Mode::Auto, 1, _) => "1 effect".to_owned(),
             (Mode::Auto, count, _) => format!("{count} effects"),
@@ -185,7 +220,11 @@ impl<'t> RunView<'t> {
             lines.push(format!(" {}", safe(&run.note)));
         }
         for (name, value) in &self.detail.outputs {
-            lines.push(format!(" {} = {}", name, fit(&safe(&value.to_string()), self.terminal.width.max(60) - 20)));
+            lines.push(format!(
+                " {} = {}",
+                name,
+                fit(&safe(&value.to_string()), self.terminal.width.max(60) - 20)
+            ));
         }
         lines
     }
@@ -203,7 +242,9 @@ fn visible_steps(steps: &[StepView]) -> impl Iterator<Item = &StepView> {
 
 fn is_leaf(step: &StepView, steps: &[StepView]) -> bool {
     step.item.is_some()
-        || !steps.iter().any(|other| other.item.is_some() && other.step == step.step)
+        || !steps
+            .iter()
+            .any(|other| other.item.is_some() && other.step == step.step)
 }
 
 /// Mark, word and style of a line. Effects that were done are upper case, so that a glance finds

@@ -19,22 +19,39 @@ use super::{Connected, Session, id, incidents, page, print};
 pub(crate) async fn run(session: &Session, arguments: &Run) -> Result<Exit, Exit> {
     let connected = session.connect().await?;
     if arguments.detach && connected.here.is_some() {
-        session.terminal.complain("--detach needs a running server: nobody would go on with the run");
-        session.terminal.remedy("start `sortie serve` in this project first");
+        session
+            .terminal
+            .complain("--detach needs a running server: nobody would go on with the run");
+        session
+            .terminal
+            .remedy("start `sortie serve` in this project first");
         return Err(Exit::Usage);
     }
     let request = StartRun {
         playbook: arguments.playbook.clone(),
         incident: incident(session, arguments)?,
         inputs: inputs(session, &arguments.inputs)?,
-        mode: if arguments.simulate { Mode::Simulate } else { Mode::Auto },
-        entity: arguments.entity.as_deref().map(|text| id(session, text)).transpose()?,
+        mode: if arguments.simulate {
+            Mode::Simulate
+        } else {
+            Mode::Auto
+        },
+        entity: arguments
+            .entity
+            .as_deref()
+            .map(|text| id(session, text))
+            .transpose()?,
     };
-    let started =
-        connected.operations().start(&Myself, request).await.map_err(|error| session.failed(&error))?;
+    let started = connected
+        .operations()
+        .start(&Myself, request)
+        .await
+        .map_err(|error| session.failed(&error))?;
     if arguments.detach {
         session.terminal.line(started.run.as_str())?;
-        session.terminal.say(format!("next: sortie runs watch {}", started.run.short()));
+        session
+            .terminal
+            .say(format!("next: sortie runs watch {}", started.run.short()));
         return Ok(Exit::Yes);
     }
     let exit = follow(session, &connected, started.run.as_str()).await;
@@ -44,7 +61,9 @@ pub(crate) async fn run(session: &Session, arguments: &Run) -> Result<Exit, Exit
 
 /// The incident of `--incident`: a stored one, or a file that is taken in with the start.
 fn incident(session: &Session, arguments: &Run) -> Result<Option<IncidentChoice>, Exit> {
-    let Some(text) = &arguments.incident else { return Ok(None) };
+    let Some(text) = &arguments.incident else {
+        return Ok(None);
+    };
     if text != "-" && !std::path::Path::new(text).exists() {
         return Ok(Some(IncidentChoice::Id(id(session, text)?)));
     }
@@ -54,7 +73,10 @@ fn incident(session: &Session, arguments: &Run) -> Result<Option<IncidentChoice>
         Content::Mail => "mail".to_owned(),
         Content::Mapper(name) => name,
     };
-    Ok(Some(IncidentChoice::Raw { format, base64: STANDARD.encode(bytes) }))
+    Ok(Some(IncidentChoice::Raw {
+        format,
+        base64: STANDARD.encode(bytes),
+    }))
 }
 
 fn inputs(session: &Session, given: &[String]) -> Result<std::collections::BTreeMap<String, Value>, Exit> {
@@ -62,7 +84,9 @@ fn inputs(session: &Session, given: &[String]) -> Result<std::collections::BTree
         .iter()
         .map(|one| {
             let (name, text) = one.split_once('=').ok_or_else(|| {
-                session.terminal.complain(format!("`{}` is not name=value", safe(one)));
+                session
+                    .terminal
+                    .complain(format!("`{}` is not name=value", safe(one)));
                 Exit::Usage
             })?;
             Ok((name.to_owned(), scalar(text)))
@@ -78,16 +102,26 @@ fn scalar(text: &str) -> Value {
 /// Follows a run to its end, or until it waits for something that may take long.
 async fn follow(session: &Session, connected: &Connected, run: &str) -> Result<Exit, Exit> {
     let operations = connected.operations();
-    let detail = operations.run(&Myself, run).await.map_err(|error| session.failed(&error))?;
+    let detail = operations
+        .run(&Myself, run)
+        .await
+        .map_err(|error| session.failed(&error))?;
     let live = session.terminal.live && session.output == Output::Table;
     // Lines that are rewritten begin with the run as it stands; plain lines tell it from its start.
-    let after = if live { detail.events.last().map(|last| last.seq) } else { None };
+    let after = if live {
+        detail.events.last().map(|last| last.seq)
+    } else {
+        None
+    };
     let status = detail.run.status;
     if status.is_over() && live {
         show(session, &detail)?;
         return Ok(exit_of(status));
     }
-    let mut changes = operations.watch(&Myself, run, after).await.map_err(|error| session.failed(&error))?;
+    let mut changes = operations
+        .watch(&Myself, run, after)
+        .await
+        .map_err(|error| session.failed(&error))?;
     if session.output != Output::Table {
         while let Some(change) = changes.next().await {
             let change = change.map_err(|error| session.failed(&error))?;
@@ -123,7 +157,10 @@ async fn follow(session: &Session, connected: &Connected, run: &str) -> Result<E
             session.terminal.line(line)?;
         }
     }
-    session.terminal.say(format!(" next   sortie runs show {}", view.detail().run.id.short()));
+    session.terminal.say(format!(
+        " next   sortie runs show {}",
+        view.detail().run.id.short()
+    ));
     Ok(exit_of(status))
 }
 
@@ -133,11 +170,19 @@ pub(crate) async fn runs(session: &Session, command: &Runs) -> Result<Exit, Exit
     let exit = match command {
         Runs::List(arguments) => list(session, &connected, arguments).await,
         Runs::Show { run } => {
-            let found = connected.operations().run(&Myself, run).await.map_err(|error| session.failed(&error))?;
+            let found = connected
+                .operations()
+                .run(&Myself, run)
+                .await
+                .map_err(|error| session.failed(&error))?;
             if session.output == Output::Table {
                 show(session, &found)?;
             } else {
-                print::one(&session.terminal, session.output, &web::view::Versioned::new(found))?;
+                print::one(
+                    &session.terminal,
+                    session.output,
+                    &web::view::Versioned::new(found),
+                )?;
             }
             Ok(Exit::Yes)
         }
@@ -145,7 +190,10 @@ pub(crate) async fn runs(session: &Session, command: &Runs) -> Result<Exit, Exit
         Runs::Cancel { run, reason } => {
             let asked = connected.operations().cancel(&Myself, run, reason).await;
             let asked = asked.map_err(|error| session.failed(&error))?;
-            session.terminal.say(format!("asked run {} to stop; what was sent already stays", asked.id.short()));
+            session.terminal.say(format!(
+                "asked run {} to stop; what was sent already stays",
+                asked.id.short()
+            ));
             Ok(Exit::Yes)
         }
     };
@@ -166,12 +214,23 @@ async fn list(session: &Session, connected: &Connected, arguments: &RunList) -> 
         })?);
     }
     let filter = RunFilter {
-        entity: arguments.entity.as_deref().map(|text| id(session, text)).transpose()?,
-        incident: arguments.incident.as_deref().map(|text| id(session, text)).transpose()?,
+        entity: arguments
+            .entity
+            .as_deref()
+            .map(|text| id(session, text))
+            .transpose()?,
+        incident: arguments
+            .incident
+            .as_deref()
+            .map(|text| id(session, text))
+            .transpose()?,
         playbook: arguments.playbook.clone(),
         status,
     };
-    let found = connected.operations().runs(&Myself, filter, page(&arguments.page)).await;
+    let found = connected
+        .operations()
+        .runs(&Myself, filter, page(&arguments.page))
+        .await;
     let found = found.map_err(|error| session.failed(&error))?;
     print::list(
         &session.terminal,
@@ -179,12 +238,16 @@ async fn list(session: &Session, connected: &Connected, arguments: &RunList) -> 
         "sortie.runs/1",
         &found.rows,
         found.next.as_deref(),
-        &["run", "playbook", "incident", "entity", "state", "effects", "started", "by", "note"],
+        &[
+            "run", "playbook", "incident", "entity", "state", "effects", "started", "by", "note",
+        ],
         |row| {
             vec![
                 row.id.short().to_owned(),
                 format!("{} v{}", row.playbook, row.version),
-                row.incident.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                row.incident
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), ToString::to_string),
                 row.entity.to_string(),
                 row.status.word().to_owned(),
                 row.effects.to_string(),
@@ -236,12 +299,22 @@ fn sentence(recorded: &Recorded) -> String {
             "started by {} for {} on {}, until {} at the latest",
             started.actor.name,
             started.entity,
-            started.incident.as_ref().map_or_else(|| "no incident".to_owned(), ToString::to_string),
+            started
+                .incident
+                .as_ref()
+                .map_or_else(|| "no incident".to_owned(), ToString::to_string),
             started.deadline.strftime("%Y-%m-%d %H:%MZ")
         ),
-        Event::LetSettled { name, value: Some(value), .. } => format!("{name} = {}", short(value)),
+        Event::LetSettled {
+            name,
+            value: Some(value),
+            ..
+        } => format!("{name} = {}", short(value)),
         Event::LetSettled { name, absent, .. } => {
-            format!("{name} is absent: {}", absent.as_deref().unwrap_or("nothing to read"))
+            format!(
+                "{name} is absent: {}",
+                absent.as_deref().unwrap_or("nothing to read")
+            )
         }
         Event::Expanded { step, items } => format!("{step} has {} items", items.len()),
         Event::Skipped { path, cause } => format!("{path} skipped: {}", web::timeline::skip_note(cause)),
@@ -261,21 +334,37 @@ fn sentence(recorded: &Recorded) -> String {
                 short(&intended.arguments)
             )
         }
-        Event::Finished { path, outcome, duration_ms, .. } => {
+        Event::Finished {
+            path,
+            outcome,
+            duration_ms,
+            ..
+        } => {
             let took = spent(i64::try_from(*duration_ms).unwrap_or(i64::MAX));
             match outcome {
                 Outcome::Succeeded { output, reference } => format!(
                     "{path} succeeded in {took}: {}",
                     reference.clone().unwrap_or_else(|| short(output))
                 ),
-                Outcome::Failed { kind, detail, not_sent, .. } => {
-                    let sent = if *not_sent { "nothing was sent" } else { "it had been sent" };
+                Outcome::Failed {
+                    kind,
+                    detail,
+                    not_sent,
+                    ..
+                } => {
+                    let sent = if *not_sent {
+                        "nothing was sent"
+                    } else {
+                        "it had been sent"
+                    };
                     format!("{path} failed after {took}: {} ({sent}): {detail}", kind.word())
                 }
                 Outcome::Simulated { .. } => format!("{path} would have been done"),
             }
         }
-        Event::Lost { path, attempt } => format!("{path} attempt {attempt} was under way when the process ended"),
+        Event::Lost { path, attempt } => {
+            format!("{path} attempt {attempt} was under way when the process ended")
+        }
         Event::Probed { path, answer, .. } => format!("{path} probed: {}", short_debug(answer)),
         Event::OutcomeUnknown { path, detail, .. } => format!("{path} UNKNOWN: {detail}"),
         Event::RetryScheduled { path, attempt, at } => format!("{path} attempt {attempt} at {at}"),
@@ -284,7 +373,12 @@ fn sentence(recorded: &Recorded) -> String {
             None => format!("failing: {error}"),
         },
         Event::CancelRequested { actor, reason } => format!("{} wants it to stop: {reason}", actor.name),
-        Event::Closed { status, summary, records, .. } => {
+        Event::Closed {
+            status,
+            summary,
+            records,
+            ..
+        } => {
             format!("closed as {} after {records} records: {summary}", status.word())
         }
     }

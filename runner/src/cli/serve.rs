@@ -17,7 +17,11 @@ use crate::app::App;
 use crate::telemetry;
 
 pub(crate) async fn serve(session: &Session, arguments: &Serve) -> Result<Exit, Exit> {
-    telemetry::start(if session.verbose { telemetry::Level::Verbose } else { telemetry::Level::Server });
+    telemetry::start(if session.verbose {
+        telemetry::Level::Verbose
+    } else {
+        telemetry::Level::Server
+    });
     let settings = session.settings(crate::config::Purpose::Serve)?;
     let app = open(session, settings).await?;
     let server = listen(session, &app, arguments.listen).await?;
@@ -36,11 +40,17 @@ pub(crate) async fn serve(session: &Session, arguments: &Serve) -> Result<Exit, 
     ));
     let broken = until_told_to_stop(&app).await;
     if broken {
-        session.terminal.complain("the store stopped; nothing more is acknowledged");
-        session.terminal.remedy("repair the disk, then start again; everything acknowledged is kept");
+        session
+            .terminal
+            .complain("the store stopped; nothing more is acknowledged");
+        session
+            .terminal
+            .remedy("repair the disk, then start again; everything acknowledged is kept");
         return Err(Exit::Unreachable);
     }
-    session.terminal.say("stopping: no new work; effects under way may end (a second signal stops at once)");
+    session
+        .terminal
+        .say("stopping: no new work; effects under way may end (a second signal stops at once)");
     let rest = async {
         server.drain().await;
         app.close().await
@@ -84,22 +94,40 @@ impl Listening {
 }
 
 /// Opens the listeners and serves on them.
-pub(super) async fn listen(session: &Session, app: &App, over: Option<SocketAddr>) -> Result<Listening, Exit> {
+pub(super) async fn listen(
+    session: &Session,
+    app: &App,
+    over: Option<SocketAddr>,
+) -> Result<Listening, Exit> {
     let wanted = over.unwrap_or(app.settings.listener.address);
     let cannot = |place: String, error: &std::io::Error| {
-        session.terminal.complain(format!("cannot listen on {place}: {error}"));
-        session.terminal.remedy("another process may hold it; choose a port with --listen");
+        session
+            .terminal
+            .complain(format!("cannot listen on {place}: {error}"));
+        session
+            .terminal
+            .remedy("another process may hold it; choose a port with --listen");
         Exit::Unreachable
     };
-    let tcp = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), &error))?;
-    let address = tcp.local_addr().map_err(|error| cannot(wanted.to_string(), &error))?;
+    let tcp = TcpListener::bind(wanted)
+        .await
+        .map_err(|error| cannot(wanted.to_string(), &error))?;
+    let address = tcp
+        .local_addr()
+        .map_err(|error| cannot(wanted.to_string(), &error))?;
     let socket = crate::project::socket(&app.settings);
     let local = bind_local(&socket).map_err(|error| cannot(socket.display().to_string(), &error))?;
     let stop = CancellationToken::new();
     let task = tokio::spawn(web::serve(
-        Listeners { tcp: Some(tcp), local: Some(local) },
+        Listeners {
+            tcp: Some(tcp),
+            local: Some(local),
+        },
         Arc::new(app.operations.clone()),
-        Arc::new(Door { tokens: Arc::clone(&app.tokens), operator: app.operator().clone() }),
+        Arc::new(Door {
+            tokens: Arc::clone(&app.tokens),
+            operator: app.operator().clone(),
+        }),
         stop.clone(),
     ));
     Ok(Listening { address, stop, task })

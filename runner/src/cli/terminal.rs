@@ -92,7 +92,11 @@ impl Terminal {
 
     /// Text in a style, when colours are on.
     pub(crate) fn paint(&self, text: &str, style: Style) -> String {
-        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.colour {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -128,7 +132,11 @@ pub(crate) fn column(text: &str, columns: usize) -> String {
 /// Addresses that must not become links: `hxxp`, `[.]`.
 pub(crate) fn defang(text: &str) -> String {
     let scheme = text.replace("https://", "hxxps://").replace("http://", "hxxp://");
-    if scheme == text { text.to_owned() } else { scheme.replace('.', "[.]") }
+    if scheme == text {
+        text.to_owned()
+    } else {
+        scheme.replace('.', "[.]")
+    }
 }
 
 /// A span for people: `12 ms`, `1.8 s`, `2 min 14 s`.
@@ -136,7 +144,15 @@ pub(crate) fn spent(milliseconds: i64) -> String {
     match milliseconds {
         ..1_000 => format!("{} ms", milliseconds.max(0)),
         1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, (milliseconds % 1_000) / 100),
-        60_000..3_600_000 => format!("{} min {} s", milliseconds / 60_000, (milliseconds % 60_000) / 1_000),
-        _ => format!("{} h {} min", milliseconds / 3_600_000, (milliseconds % 3_600_000) / 60_000),
+        60_000..3_600_000 => format!(
+            "{} min {} s",
+            milliseconds / 60_000,
+            (milliseconds % 60_000) / 1_000
+        ),
+        _ => format!(
+            "{} h {} min",
+            milliseconds / 3_600_000,
+            (milliseconds % 3_600_000) / 60_000
+        ),
     }
 }

@@ -44,13 +44,21 @@ impl Budget {
         now: Timestamp,
     ) -> Result<Turn<'_>, StoreError> {
         let mut recent = self.recent.lock().await;
-        let since = now.checked_sub(jiff::SignedDuration::from_millis(WINDOW.as_milliseconds())).unwrap_or(now);
+        let since = now
+            .checked_sub(jiff::SignedDuration::from_millis(WINDOW.as_milliseconds()))
+            .unwrap_or(now);
         if !recent.seeded.contains(entity) {
             // Blocks made before this process started: spread evenly would be a guess, so they
             // count for the whole hour to come. That errs on the side of asking too early.
             let (of_entity, of_all) = store.blocks_since(entity, since).await?;
-            let foreign = if recent.seeded_all { 0 } else { of_all.saturating_sub(of_entity) };
-            recent.blocks.extend((0..of_entity).map(|_| (now, Some(entity.clone()))));
+            let foreign = if recent.seeded_all {
+                0
+            } else {
+                of_all.saturating_sub(of_entity)
+            };
+            recent
+                .blocks
+                .extend((0..of_entity).map(|_| (now, Some(entity.clone()))));
             recent.blocks.extend((0..foreign).map(|_| (now, None)));
             recent.seeded_all = true;
             recent.seeded.insert(entity.clone());
@@ -58,22 +66,35 @@ impl Budget {
         while recent.blocks.front().is_some_and(|(at, _)| *at < since) {
             recent.blocks.pop_front();
         }
-        Ok(Turn { recent, entity: entity.clone() })
+        Ok(Turn {
+            recent,
+            entity: entity.clone(),
+        })
     }
 }
 
 impl Turn<'_> {
     /// Blocks of this entity and of all in the last hour.
     pub(super) fn counts(&self) -> BlockCounts {
-        let own = self.recent.blocks.iter().filter(|(_, entity)| entity.as_ref() == Some(&self.entity)).count();
-        BlockCounts { entity: own as u64, all: self.recent.blocks.len() as u64 }
+        let own = self
+            .recent
+            .blocks
+            .iter()
+            .filter(|(_, entity)| entity.as_ref() == Some(&self.entity))
+            .count();
+        BlockCounts {
+            entity: own as u64,
+            all: self.recent.blocks.len() as u64,
+        }
     }
 
     /// Counts the blocks that were just committed.
     pub(super) fn count(&mut self, now: Timestamp, events: &[Event]) {
         let blocks = events.iter().filter(|event| is_block(event)).count();
         let entity = self.entity.clone();
-        self.recent.blocks.extend((0..blocks).map(|_| (now, Some(entity.clone()))));
+        self.recent
+            .blocks
+            .extend((0..blocks).map(|_| (now, Some(entity.clone()))));
     }
 }
 

@@ -46,17 +46,29 @@ impl Dispatcher {
     }
 
     async fn take_back(&self, measure: Measure) {
-        let Some(inverse) = measure.inverse.clone() else { return };
+        let Some(inverse) = measure.inverse.clone() else {
+            return;
+        };
         let target = measure.target.clone();
         if let Err(reason) = self.start_inverse(measure, &inverse).await {
-            tracing::error!(inverse, target, reason, "A measure reached its end and could not be taken back; this is tried again.");
+            tracing::error!(
+                inverse,
+                target,
+                reason,
+                "A measure reached its end and could not be taken back; this is tried again."
+            );
         }
     }
 
     async fn start_inverse(&self, measure: Measure, inverse: &str) -> Result<(), String> {
         let (bundle, inputs) = inverse_playbook(&measure, inverse, &*self.inner.registry)?;
-        let compiled = compile_kept(bundle, &*self.inner.registry)
-            .map_err(|found| found.iter().map(|one| one.message.clone()).collect::<Vec<_>>().join("; "))?;
+        let compiled = compile_kept(bundle, &*self.inner.registry).map_err(|found| {
+            found
+                .iter()
+                .map(|one| one.message.clone())
+                .collect::<Vec<_>>()
+                .join("; ")
+        })?;
         let compiled = self.inner.library.pin(compiled);
         let operator = self.operator();
         let entity = operator
@@ -65,10 +77,18 @@ impl Dispatcher {
             .ok_or_else(|| format!("entity `{}` is not configured", measure.entity))?;
         let now = self.now();
         let stored = match &measure.incident {
-            Some(id) => self.inner.store.incident(id).await.map_err(|error| error.to_string())?,
+            Some(id) => self
+                .inner
+                .store
+                .incident(id)
+                .await
+                .map_err(|error| error.to_string())?,
             None => None,
         };
-        let incident = measure.incident.clone().zip(stored.as_ref().map(|stored| &stored.incident));
+        let incident = measure
+            .incident
+            .clone()
+            .zip(stored.as_ref().map(|stored| &stored.incident));
         let request = engine::StartRequest {
             run: crate::clock::fresh_run_id(now),
             incident,
@@ -77,14 +97,27 @@ impl Dispatcher {
             actor: Actor::engine(),
             mode: Mode::Auto,
         };
-        let started = engine::start(&compiled.plan, request, &self.surroundings(&operator, entity, now, engine::BlockCounts::default()))
-            .map_err(|refusal| refusal.to_string())?;
+        let started = engine::start(
+            &compiled.plan,
+            request,
+            &self.surroundings(&operator, entity, now, engine::BlockCounts::default()),
+        )
+        .map_err(|refusal| refusal.to_string())?;
         self.keep(&compiled).await.map_err(|error| error.to_string())?;
-        let once = Once { key: measure.key.as_str().to_owned(), within: TRY_AGAIN };
+        let once = Once {
+            key: measure.key.as_str().to_owned(),
+            within: TRY_AGAIN,
+        };
         let run = self
             .inner
             .store
-            .start(NewRun { started, once: Some(once) }, now)
+            .start(
+                NewRun {
+                    started,
+                    once: Some(once),
+                },
+                now,
+            )
             .await
             .map_err(|error| error.to_string())?;
         self.tell(&run, Message::Go);
@@ -99,13 +132,21 @@ fn inverse_playbook(
     inverse: &str,
     catalog: &dyn Catalog,
 ) -> Result<(Bundle, BTreeMap<String, Value>), String> {
-    let spec = catalog.action(inverse).ok_or_else(|| format!("there is no action `{inverse}`"))?;
+    let spec = catalog
+        .action(inverse)
+        .ok_or_else(|| format!("there is no action `{inverse}`"))?;
     let arguments = measure.inverse_arguments.as_object().cloned().unwrap_or_default();
     let mut types = serde_json::Map::new();
     let mut with = serde_json::Map::new();
     for name in arguments.keys() {
-        let parameter = spec.inputs.get(name).ok_or_else(|| format!("`{inverse}` has no input `{name}`"))?;
-        types.insert(name.clone(), json!({ "type": parameter.ty.required().to_string() }));
+        let parameter = spec
+            .inputs
+            .get(name)
+            .ok_or_else(|| format!("`{inverse}` has no input `{name}`"))?;
+        types.insert(
+            name.clone(),
+            json!({ "type": parameter.ty.required().to_string() }),
+        );
         with.insert(name.clone(), json!(format!("${{{{ inputs.{name} }}}}")));
     }
     let id = format!("expiry-{}", inverse.replace(['.', '_'], "-"));
@@ -122,6 +163,10 @@ fn inverse_playbook(
         "steps": { "lift": { "uses": inverse, "using": measure.connection, "with": with } },
     });
     let playbook = serde_yaml::to_string(&playbook).map_err(|error| error.to_string())?;
-    let bundle = Bundle { name: format!("{id}.yaml"), playbook, templates: indexmap::IndexMap::new() };
+    let bundle = Bundle {
+        name: format!("{id}.yaml"),
+        playbook,
+        templates: indexmap::IndexMap::new(),
+    };
     Ok((bundle, arguments.into_iter().collect()))
 }

@@ -26,8 +26,14 @@ pub(super) struct Answer {
 
 /// See [`Answer`].
 pub(super) enum Finding {
-    Finished { outcome: Outcome, changes: Vec<HouseChange> },
-    Probed { answer: ProbeAnswer, changes: Vec<HouseChange> },
+    Finished {
+        outcome: Outcome,
+        changes: Vec<HouseChange>,
+    },
+    Probed {
+        answer: ProbeAnswer,
+        changes: Vec<HouseChange>,
+    },
 }
 
 impl Dispatcher {
@@ -57,38 +63,61 @@ impl Dispatcher {
     }
 
     /// Performs or probes. Never panics and never retries; the registry bounds the time.
-    pub(super) async fn carry_out(
-        &self,
-        call: Call,
-        intended: Arc<Intended>,
-        probe: bool,
-    ) -> Answer {
+    pub(super) async fn carry_out(&self, call: Call, intended: Arc<Intended>, probe: bool) -> Answer {
         let begun = self.now();
         let inner = &self.inner;
         let finding = if probe {
             let connection = intended.connections.first().map(String::as_str);
             match inner.registry.probe(&call, connection, &*inner.files).await {
-                Probe::Done(Performed { output, changes, .. }) => {
-                    Finding::Probed { answer: ProbeAnswer::Done { output }, changes }
-                }
-                Probe::NotDone => Finding::Probed { answer: ProbeAnswer::NotDone, changes: Vec::new() },
-                Probe::CannotTell(detail) => {
-                    Finding::Probed { answer: ProbeAnswer::CannotTell { detail }, changes: Vec::new() }
-                }
+                Probe::Done(Performed { output, changes, .. }) => Finding::Probed {
+                    answer: ProbeAnswer::Done { output },
+                    changes,
+                },
+                Probe::NotDone => Finding::Probed {
+                    answer: ProbeAnswer::NotDone,
+                    changes: Vec::new(),
+                },
+                Probe::CannotTell(detail) => Finding::Probed {
+                    answer: ProbeAnswer::CannotTell { detail },
+                    changes: Vec::new(),
+                },
             }
         } else {
-            match inner.registry.perform(&call, &route(&intended), &*inner.files).await {
-                Ok(Performed { output, reference, changes }) => {
-                    Finding::Finished { outcome: Outcome::Succeeded { output, reference }, changes }
-                }
-                Err(ActionError { kind, detail, not_sent, retry_after }) => Finding::Finished {
-                    outcome: Outcome::Failed { kind, detail, not_sent, retry_after },
+            match inner
+                .registry
+                .perform(&call, &route(&intended), &*inner.files)
+                .await
+            {
+                Ok(Performed {
+                    output,
+                    reference,
+                    changes,
+                }) => Finding::Finished {
+                    outcome: Outcome::Succeeded { output, reference },
+                    changes,
+                },
+                Err(ActionError {
+                    kind,
+                    detail,
+                    not_sent,
+                    retry_after,
+                }) => Finding::Finished {
+                    outcome: Outcome::Failed {
+                        kind,
+                        detail,
+                        not_sent,
+                        retry_after,
+                    },
                     changes: Vec::new(),
                 },
             }
         };
         let spent = self.now().duration_since(begun).as_millis();
-        Answer { intended, finding, duration_ms: u64::try_from(spent).unwrap_or(0) }
+        Answer {
+            intended,
+            finding,
+            duration_ms: u64::try_from(spent).unwrap_or(0),
+        }
     }
 
     /// What the commit of an outcome also stores.
@@ -103,10 +132,21 @@ impl Dispatcher {
         let mut measures = Vec::new();
         for change in changes {
             match change {
-                HouseChange::UpdateIncident { status, verdict, severity, note } => {
+                HouseChange::UpdateIncident {
+                    status,
+                    verdict,
+                    severity,
+                    note,
+                } => {
                     updates.extend(self.update(started, intended, (status, verdict, severity, note)));
                 }
-                HouseChange::PutMeasure { kind, target, direction, reason, inverse } => {
+                HouseChange::PutMeasure {
+                    kind,
+                    target,
+                    direction,
+                    reason,
+                    inverse,
+                } => {
                     let (inverse, inverse_arguments) = inverse.unzip();
                     measures.push(MeasureChange::Put(Box::new(Measure {
                         key: intended.key.clone(),
@@ -172,7 +212,10 @@ fn route(intended: &Intended) -> Route {
     Route {
         connections: intended.connections.clone(),
         left_out: left_out
-            .map(|one| LeftOut { connection: one.connection.clone(), reason: one.why.clone() })
+            .map(|one| LeftOut {
+                connection: one.connection.clone(),
+                reason: one.why.clone(),
+            })
             .collect(),
     }
 }

@@ -53,7 +53,10 @@ impl Dispatcher {
             playbook: compiled.reference(),
             verdict: MatchVerdict::No { why: why() },
         });
-        self.inner.store.decide_matches(&id, decisions.collect(), self.now()).await?;
+        self.inner
+            .store
+            .decide_matches(&id, decisions.collect(), self.now())
+            .await?;
         Ok(id)
     }
 
@@ -84,7 +87,10 @@ impl Dispatcher {
             .ok_or_else(|| TriggerError::Missing(format!("there is no incident {incident}")))?;
         let operator = self.operator();
         let entity = operator.entities.get(stored.entity.as_str()).ok_or_else(|| {
-            TriggerError::Missing(format!("entity `{}` of {incident} is not configured", stored.entity))
+            TriggerError::Missing(format!(
+                "entity `{}` of {incident} is not configured",
+                stored.entity
+            ))
         })?;
         let now = self.now();
         let mut decisions = Vec::new();
@@ -93,7 +99,10 @@ impl Dispatcher {
             if matches!(verdict, MatchVerdict::Start(_)) {
                 self.keep(compiled).await?;
             }
-            decisions.push(MatchDecision { playbook: compiled.reference(), verdict });
+            decisions.push(MatchDecision {
+                playbook: compiled.reference(),
+                verdict,
+            });
         }
         let rows = self.inner.store.decide_matches(incident, decisions, now).await?;
         for row in &rows {
@@ -125,7 +134,9 @@ impl Dispatcher {
             return MatchVerdict::No { why };
         }
         let Ok(incident) = stored.incident.reference.parse::<IncidentId>() else {
-            return MatchVerdict::No { why: "the incident has no reference".to_owned() };
+            return MatchVerdict::No {
+                why: "the incident has no reference".to_owned(),
+            };
         };
         let request = engine::StartRequest {
             run: crate::clock::fresh_run_id(now),
@@ -135,12 +146,15 @@ impl Dispatcher {
             actor: Actor::engine(),
             mode: Mode::Auto,
         };
-        match engine::start(plan, request, &self.surroundings(operator, entity, now, engine::BlockCounts::default())) {
-            Ok(started) => MatchVerdict::Start(Box::new(NewRun {
-                started,
-                once,
-            })),
-            Err(refusal) => MatchVerdict::No { why: refusal.to_string() },
+        match engine::start(
+            plan,
+            request,
+            &self.surroundings(operator, entity, now, engine::BlockCounts::default()),
+        ) {
+            Ok(started) => MatchVerdict::Start(Box::new(NewRun { started, once })),
+            Err(refusal) => MatchVerdict::No {
+                why: refusal.to_string(),
+            },
         }
     }
 }

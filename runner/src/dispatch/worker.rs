@@ -62,12 +62,18 @@ impl From<StoreError> for Trouble {
 
 impl Worker {
     pub(super) fn new(dispatcher: Dispatcher, run: RunId, messages: mpsc::Receiver<Message>) -> Self {
-        Self { dispatcher, run, messages }
+        Self {
+            dispatcher,
+            run,
+            messages,
+        }
     }
 
     pub(super) async fn run(mut self, first: Message) {
         let dispatcher = self.dispatcher.clone();
-        let Ok(_slot) = dispatcher.inner.slots.acquire().await else { return };
+        let Ok(_slot) = dispatcher.inner.slots.acquire().await else {
+            return;
+        };
         if self.dispatcher.is_draining() {
             return;
         }
@@ -81,7 +87,12 @@ impl Worker {
                 tracing::error!(run = %self.run, reason, "A run cannot be worked on; it stays open until the cause is repaired and the process started again.");
             }
         }
-        self.dispatcher.inner.workers.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run);
+        self.dispatcher
+            .inner
+            .workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.run);
     }
 
     async fn work(&mut self, first: Message) -> Result<(), Trouble> {
@@ -130,7 +141,12 @@ impl Worker {
         if near && !self.dispatcher.is_draining() {
             return false;
         }
-        let mut workers = self.dispatcher.inner.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut workers = self
+            .dispatcher
+            .inner
+            .workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !self.messages.is_empty() {
             return false;
         }
@@ -143,12 +159,7 @@ impl Worker {
     }
 
     /// Sends what is intended and not yet under way.
-    fn begin(
-        &self,
-        loaded: &Loaded,
-        answers: &mut JoinSet<Answer>,
-        under_way: &mut BTreeSet<(Path, bool)>,
-    ) {
+    fn begin(&self, loaded: &Loaded, answers: &mut JoinSet<Answer>, under_way: &mut BTreeSet<(Path, bool)>) {
         if self.dispatcher.is_draining() {
             return;
         }
@@ -180,20 +191,37 @@ impl Worker {
         answer: Answer,
         under_way: &mut BTreeSet<(Path, bool)>,
     ) -> Result<(), Trouble> {
-        let Answer { intended, finding, duration_ms } = answer;
+        let Answer {
+            intended,
+            finding,
+            duration_ms,
+        } = answer;
         let (path, attempt) = (intended.path.clone(), intended.attempt);
         let probe = matches!(finding, Finding::Probed { .. });
         let (command, changes) = match finding {
-            Finding::Finished { outcome, changes } => {
-                (Command::Finished { path: path.clone(), attempt, outcome, duration_ms }, changes)
-            }
-            Finding::Probed { answer, changes } => {
-                (Command::Probed { path: path.clone(), attempt, answer }, changes)
-            }
+            Finding::Finished { outcome, changes } => (
+                Command::Finished {
+                    path: path.clone(),
+                    attempt,
+                    outcome,
+                    duration_ms,
+                },
+                changes,
+            ),
+            Finding::Probed { answer, changes } => (
+                Command::Probed {
+                    path: path.clone(),
+                    attempt,
+                    answer,
+                },
+                changes,
+            ),
         };
         let now = self.dispatcher.now();
-        let (updates, measures) =
-            self.dispatcher.house_changes(&loaded.started, &intended, changes, now).await?;
+        let (updates, measures) = self
+            .dispatcher
+            .house_changes(&loaded.started, &intended, changes, now)
+            .await?;
         self.step(loaded, command, updates, measures).await?;
         under_way.remove(&(path, probe));
         Ok(())
@@ -210,7 +238,13 @@ impl Worker {
         let dispatcher = self.dispatcher.clone();
         let now = dispatcher.now();
         let mut turn = if loaded.may_block {
-            Some(dispatcher.inner.budget.turn(&*dispatcher.inner.store, &loaded.started.entity, now).await?)
+            Some(
+                dispatcher
+                    .inner
+                    .budget
+                    .turn(&*dispatcher.inner.store, &loaded.started.entity, now)
+                    .await?,
+            )
         } else {
             None
         };
@@ -233,8 +267,15 @@ impl Worker {
         // Folded before it is durable, which is safe: nothing acts on the fold before the commit
         // returns, and a commit that fails ends this worker with its fold.
         for (seq, event) in (from..).zip(&events) {
-            let recorded = Recorded { seq, at: now, event: event.clone() };
-            loaded.run.apply(&loaded.compiled.plan, &recorded).map_err(|corrupt| Trouble::Run(corrupt.to_string()))?;
+            let recorded = Recorded {
+                seq,
+                at: now,
+                event: event.clone(),
+            };
+            loaded
+                .run
+                .apply(&loaded.compiled.plan, &recorded)
+                .map_err(|corrupt| Trouble::Run(corrupt.to_string()))?;
         }
         let commit = Commit {
             run: self.run.clone(),
@@ -270,19 +311,42 @@ impl Worker {
     async fn load(&self) -> Result<Loaded, Trouble> {
         let inner = &self.dispatcher.inner;
         let events = inner.store.load(&self.run).await?;
-        let Some(Recorded { event: Event::Started(started), .. }) = events.first() else {
+        let Some(Recorded {
+            event: Event::Started(started),
+            ..
+        }) = events.first()
+        else {
             return Err(Trouble::Run("it has no first event".to_owned()));
         };
         let started = started.clone();
         let compiled = self.plan(&started).await?;
         let run = Run::fold(&compiled.plan, &events).map_err(|corrupt| Trouble::Run(corrupt.to_string()))?;
         let operator = self.dispatcher.operator();
-        let entity = operator.entities.get(started.entity.as_str()).cloned().ok_or_else(|| {
-            Trouble::Run(format!("entity `{}` is not configured any more; add its file again", started.entity))
-        })?;
-        let may_block = compiled.plan.steps.values().any(|step| step.action.effect >= EffectClass::Contain);
+        let entity = operator
+            .entities
+            .get(started.entity.as_str())
+            .cloned()
+            .ok_or_else(|| {
+                Trouble::Run(format!(
+                    "entity `{}` is not configured any more; add its file again",
+                    started.entity
+                ))
+            })?;
+        let may_block = compiled
+            .plan
+            .steps
+            .values()
+            .any(|step| step.action.effect >= EffectClass::Contain);
         let facts = Arc::new(started.facts.clone());
-        Ok(Loaded { started, compiled, run, operator, entity: Arc::new(entity), facts, may_block })
+        Ok(Loaded {
+            started,
+            compiled,
+            run,
+            operator,
+            entity: Arc::new(entity),
+            facts,
+            may_block,
+        })
     }
 
     /// The revision the run pinned: from memory, else from the store.
@@ -293,12 +357,21 @@ impl Worker {
             return Ok(compiled);
         }
         let missing = |why: &str| {
-            Trouble::Run(format!("playbook {} revision {revision} {why}", started.playbook.id))
+            Trouble::Run(format!(
+                "playbook {} revision {revision} {why}",
+                started.playbook.id
+            ))
         };
-        let text = inner.store.plan(revision).await?.ok_or_else(|| missing("is not kept in the store"))?;
+        let text = inner
+            .store
+            .plan(revision)
+            .await?
+            .ok_or_else(|| missing("is not kept in the store"))?;
         let bundle: Bundle = serde_json::from_str(&text).map_err(|error| missing(&error.to_string()))?;
         let compiled = compile_kept(bundle, &*inner.registry).map_err(|found| {
-            let first = found.first().map_or_else(String::new, |found| format!(": {} {}", found.code, found.message));
+            let first = found
+                .first()
+                .map_or_else(String::new, |found| format!(": {} {}", found.code, found.message));
             missing(&format!("does not compile with this version of Sortie{first}"))
         })?;
         if compiled.plan.revision != *revision {

@@ -16,8 +16,12 @@ pub(super) fn marking(sheet: &mut Sheet, node: &Node) -> Marking {
     let Some(mut table) = sheet.table("marking", node) else {
         return marking;
     };
-    let tlp = table.get(sheet, "tlp").and_then(|node| sheet.parsed(node, "write for example amber"));
-    let pap = table.get(sheet, "pap").and_then(|node| sheet.parsed(node, "write for example green"));
+    let tlp = table
+        .get(sheet, "tlp")
+        .and_then(|node| sheet.parsed(node, "write for example amber"));
+    let pap = table
+        .get(sheet, "pap")
+        .and_then(|node| sheet.parsed(node, "write for example green"));
     table.close(sheet);
     marking.tlp = tlp.unwrap_or(marking.tlp);
     marking.pap = pap.unwrap_or(marking.pap);
