@@ -71,6 +71,13 @@ pub(crate) struct Published {
     changes: Changes,
 }
 
+impl Published {
+    /// How many keys they change.
+    pub(crate) fn changes(&self) -> usize {
+        self.changes.len()
+    }
+}
+
 /// A key and its value.
 pub(crate) type Entry = (Vec<u8>, IVec);
 

@@ -1,17 +1,18 @@
 //! The audit list: the journal in its order, narrowed by scope and filter.
 //!
 //! Over everything, the journal is read from the nearest place the index keeps. Over entities,
-//! their lists of frames are merged. Over one run or incident, only its own frames are read.
+//! the stretches they are in. Over one run or incident, only its own frames.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use super::Shared;
-use super::lists::prefixes;
+use super::lookup;
 use crate::access::{Reach, Scope};
 use crate::audit::{self, Context};
 use crate::ids::{EntityId, IncidentId, RunId};
-use crate::index::heads::{Place, RunHead};
+use crate::index::heads::{IncidentHead, Place, RunHead};
+use crate::index::project::ENTRIES_PER_STRETCH;
 use crate::index::{self, Merged, View as _, keys};
 use crate::journal::{Frame, Position};
 use crate::paging;
@@ -65,7 +66,7 @@ impl Shared {
             };
             collector.at(&places)?;
         } else if filter.entity.is_none() && matches!(scope.reach(), Reach::All) {
-            collector.everything()?;
+            collector.stretch(u64::MAX)?;
         } else {
             collector.entities()?;
         }
@@ -98,18 +99,22 @@ impl Shared {
         incident: &IncidentId,
     ) -> Result<BTreeSet<Position>, StoreError> {
         let mut places = BTreeSet::new();
+        let head: Option<IncidentHead> = self.index.value(&keys::incident(entity, incident))?;
+        let head = head.ok_or_else(|| self.contradiction("an incident has no head"))?;
+        places.insert(head.accepted.position());
+        places.extend(head.decided.map(Place::position));
         self.listed_places(&keys::incident_history(entity, incident), &mut places)?;
-        let mut runs = Vec::new();
+        let mut runs: Vec<RunId> = Vec::new();
         self.index
-            .each(&keys::incident_runs(entity, incident), &[], &mut |_, value| {
-                runs.push(self.listed_run(value)?);
+            .each(&keys::incident_runs(entity, incident), &[], &mut |key, value| {
+                runs.push(index::decode(key, value)?);
                 Ok(true)
             })?;
-        for (entity, run) in runs {
-            let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
+        for run in runs {
+            let head: Option<RunHead> = self.index.value(&keys::run(entity, &run))?;
             let head = head.ok_or_else(|| self.contradiction("a listed run is not there"))?;
             if head.incident.as_ref() == Some(incident) {
-                places.extend(self.run_places(&entity, &run, &head)?);
+                places.extend(self.run_places(entity, &run, &head)?);
             }
         }
         Ok(places)
@@ -135,53 +140,25 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// The frames of some entities.
+    /// The stretches that some entities are in.
     fn entities(&mut self) -> Result<(), StoreError> {
-        let lists = prefixes(self.scope, self.filter.entity.as_ref(), &[], keys::audit);
-        // A frame may begin before the cursor and hold entries after it.
-        let mut starts = self.from;
-        for prefix in &lists {
-            if let Some(first) = self.frame_before(prefix)? {
-                starts = starts.min(first);
+        let entities = self.shared.entities(self.scope, self.filter.entity.as_ref())?;
+        let lists = entities.iter().map(keys::audit).collect();
+        let first = self.from / ENTRIES_PER_STRETCH;
+        let mut merged = Merged::new(&self.shared.index, lists, first);
+        let mut read = None;
+        while let Some((_, stretch, _)) = merged.next()? {
+            // Several entities may be in one stretch; it is read once.
+            if read.replace(stretch) == Some(stretch) {
+                continue;
             }
-        }
-        let mut merged = Merged::new(&self.shared.index, lists, starts);
-        while let Some((_, _, value)) = merged.next()? {
-            let place: Place = index::decode(b"a list of frames", &value)?;
-            let frame = self.shared.reader.frame(place.position())?;
-            if !self.frame(&frame)? {
+            let start = stretch.saturating_mul(ENTRIES_PER_STRETCH);
+            self.from = self.from.max(start);
+            if !self.stretch(start.saturating_add(ENTRIES_PER_STRETCH))? {
                 break;
             }
         }
         Ok(())
-    }
-
-    /// The frame of a list that the cursor points into, if it points into one.
-    fn frame_before(&self, prefix: &[u8]) -> Result<Option<u64>, StoreError> {
-        if self.from == 0 {
-            return Ok(None);
-        }
-        let Some(frame) = self.containing()? else {
-            return Ok(None);
-        };
-        let key = keys::key(&[prefix, &keys::ascending(frame.head.first)]);
-        let listed = self.shared.index.bytes(&key)?.is_some();
-        Ok(listed.then_some(frame.head.first))
-    }
-
-    /// The frame that holds the entry the cursor points to.
-    fn containing(&self) -> Result<Option<Frame>, StoreError> {
-        if self.from >= self.shared.entries.load(Ordering::Acquire) {
-            return Ok(None);
-        }
-        let mut at = self.start()?;
-        loop {
-            let frame = self.shared.reader.frame_from(at)?;
-            if frame.head.first + u64::from(frame.head.entries) > self.from {
-                return Ok(Some(frame));
-            }
-            at = frame.next;
-        }
     }
 
     /// A place at or before the cursor.
@@ -194,18 +171,21 @@ impl Collector<'_> {
         }
     }
 
-    /// The journal from the cursor on.
-    fn everything(&mut self) -> Result<(), StoreError> {
+    /// The journal from the cursor up to this entry; `false` when the page is full.
+    fn stretch(&mut self, to: u64) -> Result<bool, StoreError> {
         let end = self.shared.end();
         let mut at = self.start()?;
         while at < end {
             let frame = self.shared.reader.frame_from(at)?;
-            if frame.at >= end || !self.frame(&frame)? {
+            if frame.at >= end || frame.head.first >= to {
                 break;
+            }
+            if !self.frame(&frame)? {
+                return Ok(false);
             }
             at = frame.next;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Adds the entries of a frame; `false` when the page is full.
@@ -214,8 +194,15 @@ impl Collector<'_> {
         if after <= self.from {
             return Ok(true);
         }
-        let record = self.shared.whole(frame)?;
+        let mut record = lookup::decode(frame, &self.shared.files)?;
         let context = self.context(&record)?;
+        if let Some(entity) = &context.entity
+            && !self.scope.covers(entity)
+        {
+            self.from = after;
+            return Ok(true);
+        }
+        self.shared.put_back_all(&mut record)?;
         for entry in audit::entries(&record, frame.head.first, &context)? {
             let visible = match &entry.entity {
                 Some(entity) => self.scope.covers(entity),
@@ -230,6 +217,8 @@ impl Collector<'_> {
             }
             self.rows.push(entry);
         }
+        // A frame across two stretches is met twice.
+        self.from = after;
         Ok(true)
     }
 

@@ -23,8 +23,10 @@ use crate::store::StoreError;
 const GROUP_REQUESTS_MAX: usize = 1_024;
 /// Groups on their way to sled before the committer waits.
 pub(super) const GROUPS_AHEAD_MAX: usize = 256;
-/// Groups that are written to sled as one batch.
-const GROUPS_PER_BATCH: usize = 64;
+/// Changes of the index that wait in memory before they are written to sled as one batch. Most
+/// of what a run changes it changes again soon; the more waits, the less is written. After a
+/// crash this much is read from the journal again.
+const CHANGES_PER_BATCH: usize = 16_384;
 
 /// What stands in a frame for a body that lies in a file.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -189,22 +191,32 @@ fn encode(record: &Record) -> Result<Vec<u8>, StoreError> {
 
 /// Carries published changes to sled until the committer is gone, then hands all to the kernel.
 pub(super) fn absorb(shared: &Shared, published: &mpsc::Receiver<Published>) {
-    while let Ok(first) = published.recv() {
-        let mut batch = vec![first];
-        batch.extend(published.try_iter().take(GROUPS_PER_BATCH - 1));
-        let absorbed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.index.absorb(batch)));
-        let reason = match absorbed {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => {
-                shared.index.condemn("sled panicked while writing");
-                "the index panicked while writing".to_owned()
-            }
-        };
-        error!(reason, "the index cannot be written; the store stops");
-        shared.stop(&reason);
+    let mut batch = Vec::new();
+    let mut changes = 0;
+    while let Ok(next) = published.recv() {
+        changes += next.changes();
+        batch.push(next);
+        if changes >= CHANGES_PER_BATCH {
+            absorb_batch(shared, std::mem::take(&mut batch));
+            changes = 0;
+        }
     }
+    absorb_batch(shared, batch);
     if let Err(error) = shared.index.flush() {
         error!(%error, "the index could not be flushed; the next start reads more of the journal");
     }
+}
+
+fn absorb_batch(shared: &Shared, batch: Vec<Published>) {
+    let absorbed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.index.absorb(batch)));
+    let reason = match absorbed {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => {
+            shared.index.condemn("sled panicked while writing");
+            "the index panicked while writing".to_owned()
+        }
+    };
+    error!(reason, "the index cannot be written; the store stops");
+    shared.stop(&reason);
 }

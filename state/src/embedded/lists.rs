@@ -6,7 +6,7 @@ use super::Shared;
 use crate::access::{Reach, Scope};
 use crate::fold;
 use crate::ids::{EntityId, IncidentId, RunId};
-use crate::index::heads::{IncidentHead, Listed, MeasureHead, Place, RunHead};
+use crate::index::heads::{IncidentHead, MeasureHead, Place, RunHead};
 use crate::index::{self, Merged, View as _, keys};
 use crate::paging;
 use crate::store::{
@@ -14,27 +14,37 @@ use crate::store::{
     StoreFigures,
 };
 
-/// The lists to read: all of one, or one per entity.
-pub(super) fn prefixes(
-    scope: &Scope,
-    entity: Option<&EntityId>,
-    all: &[u8],
-    of: impl Fn(&EntityId) -> Vec<u8>,
-) -> Vec<Vec<u8>> {
-    match (entity, scope.reach()) {
-        (Some(entity), reach) if reach.covers(entity) => vec![of(entity)],
-        (Some(_), _) => Vec::new(),
-        (None, Reach::All) => vec![all.to_vec()],
-        (None, Reach::Entities(entities)) => entities.iter().map(of).collect(),
-    }
-}
-
 /// The sort number after a cursor, in a list newest first.
 fn after(cursor: Option<u64>) -> u64 {
     cursor.map_or(0, |number| (!number).saturating_add(1))
 }
 
 impl Shared {
+    /// The entities to read lists of: those in scope, narrowed by a filter.
+    pub(super) fn entities(
+        &self,
+        scope: &Scope,
+        filter: Option<&EntityId>,
+    ) -> Result<Vec<EntityId>, StoreError> {
+        match (filter, scope.reach()) {
+            (Some(entity), reach) if reach.covers(entity) => Ok(vec![entity.clone()]),
+            (Some(_), _) => Ok(Vec::new()),
+            (None, Reach::Entities(entities)) => Ok(entities.iter().cloned().collect()),
+            (None, Reach::All) => self.all_entities(),
+        }
+    }
+
+    fn all_entities(&self) -> Result<Vec<EntityId>, StoreError> {
+        let mut found = Vec::new();
+        self.index.each(keys::ENTITIES, &[], &mut |key, _| {
+            let name = key.get(keys::ENTITIES.len()..);
+            let entity = name.and_then(|name| str::from_utf8(name).ok()?.parse().ok());
+            found.push(entity.ok_or_else(|| self.contradiction("a key names no entity"))?);
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
     pub(super) fn incidents_page(
         &self,
         scope: &Scope,
@@ -44,28 +54,22 @@ impl Shared {
         paging::may_see(scope, "incidents")?;
         let limit = paging::limit(page);
         let from = after(paging::cursor(page)?);
-        let lists = prefixes(
-            scope,
-            filter.entity.as_ref(),
-            keys::ALL_INCIDENTS,
-            keys::incidents,
-        );
+        let entities = self.entities(scope, filter.entity.as_ref())?;
+        let lists = entities.iter().map(keys::incidents).collect();
         let mut merged = Merged::new(&self.index, lists, from);
         let mut rows = Vec::new();
         while rows.len() <= limit {
-            let Some((_, sort, value)) = merged.next()? else {
+            let Some((list, sort, value)) = merged.next()? else {
                 break;
             };
-            let Listed(entity, id) = index::decode(b"a list of incidents", &value)?;
-            let id: IncidentId = id
-                .parse()
-                .map_err(|_| self.contradiction("a list names no incident"))?;
-            let head: Option<IncidentHead> = self.index.value(&keys::incident(&entity, &id))?;
+            let id: IncidentId = index::decode(b"a list of incidents", &value)?;
+            let entity = self.listed(entities.get(list))?;
+            let head: Option<IncidentHead> = self.index.value(&keys::incident(entity, &id))?;
             let head = head.ok_or_else(|| self.contradiction("a listed incident is not there"))?;
             let fits = filter.kind.is_none_or(|kind| kind == head.kind)
                 && filter.status.is_none_or(|status| status == head.status);
             if fits {
-                let row = self.incident_row(&entity, &id, &head)?;
+                let row = self.incident_row(entity, &id, &head)?;
                 if paging::incident_fits(scope, filter, &row) {
                     rows.push((!sort, row));
                 }
@@ -83,23 +87,33 @@ impl Shared {
         paging::may_see(scope, "runs")?;
         let limit = paging::limit(page);
         let from = after(paging::cursor(page)?);
-        let lists = match &filter.incident {
-            None => prefixes(scope, filter.entity.as_ref(), keys::ALL_RUNS, keys::runs),
-            Some(incident) => self
-                .incident_entity(incident)?
-                .filter(|entity| scope.covers(entity))
-                .map(|entity| keys::incident_runs(&entity, incident))
-                .into_iter()
-                .collect(),
+        let (entities, lists): (Vec<EntityId>, Vec<Vec<u8>>) = match &filter.incident {
+            None => {
+                let entities = self.entities(scope, filter.entity.as_ref())?;
+                let lists = entities.iter().map(keys::runs).collect();
+                (entities, lists)
+            }
+            Some(incident) => {
+                let entity = self.incident_entity(incident)?;
+                let entity = entity.filter(|entity| scope.covers(entity));
+                entity
+                    .map(|entity| {
+                        let list = keys::incident_runs(&entity, incident);
+                        (entity, list)
+                    })
+                    .into_iter()
+                    .unzip()
+            }
         };
         let mut merged = Merged::new(&self.index, lists, from);
         let mut rows = Vec::new();
         while rows.len() <= limit {
-            let Some((_, sort, value)) = merged.next()? else {
+            let Some((list, sort, value)) = merged.next()? else {
                 break;
             };
-            let (entity, run) = self.listed_run(&value)?;
-            let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
+            let run: RunId = index::decode(b"a list of runs", &value)?;
+            let entity = self.listed(entities.get(list))?;
+            let head: Option<RunHead> = self.index.value(&keys::run(entity, &run))?;
             let head = head.ok_or_else(|| self.contradiction("a listed run is not there"))?;
             let fits = filter.playbook.as_ref().is_none_or(|id| *id == head.playbook)
                 && (filter.status.is_empty() || filter.status.contains(&head.row.status));
@@ -113,12 +127,8 @@ impl Shared {
         Ok(paging::newest_first(rows, limit))
     }
 
-    pub(super) fn listed_run(&self, value: &[u8]) -> Result<(EntityId, RunId), StoreError> {
-        let Listed(entity, run) = index::decode(b"a list of runs", value)?;
-        let run = run
-            .parse()
-            .map_err(|_| self.contradiction("a list names no run"))?;
-        Ok((entity, run))
+    fn listed<'e>(&self, entity: Option<&'e EntityId>) -> Result<&'e EntityId, StoreError> {
+        entity.ok_or_else(|| self.contradiction("a row is of no list that was asked for"))
     }
 
     pub(super) fn find_run(&self, scope: &Scope, prefix: &str) -> Result<Vec<RunSummary>, StoreError> {
@@ -211,11 +221,17 @@ impl Shared {
     }
 
     pub(super) fn blocks_since(&self, entity: &EntityId, since: Timestamp) -> Result<(u64, u64), StoreError> {
-        let count = |prefix: &[u8]| {
-            let from = keys::key(&[prefix, &keys::time(since)]);
-            self.index.count(prefix, &from)
-        };
-        Ok((count(&keys::blocks(entity))?, count(keys::ALL_BLOCKS)?))
+        let mut counts = (0, 0);
+        for other in self.all_entities()? {
+            let prefix = keys::blocks(&other);
+            let from = keys::key(&[&prefix, &keys::time(since)]);
+            let count = self.index.count(&prefix, &from)?;
+            counts.1 += count;
+            if other == *entity {
+                counts.0 = count;
+            }
+        }
+        Ok(counts)
     }
 
     pub(super) fn figures(&self) -> Result<StoreFigures, StoreError> {

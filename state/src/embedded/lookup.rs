@@ -66,14 +66,14 @@ fn put_back_facts(begun: &mut Begun, accepted: &AcceptedRecord) {
 impl Shared {
     /// A record, whole.
     pub(super) fn record(&self, place: Place) -> Result<Record, StoreError> {
-        let frame = self.reader.frame(place.position())?;
-        self.whole(&frame)
+        let mut record = decode(&self.reader.frame(place.position())?, &self.files)?;
+        self.put_back_all(&mut record)?;
+        Ok(record)
     }
 
-    /// The record of a frame, with everything put back that was left out.
-    pub(super) fn whole(&self, frame: &Frame) -> Result<Record, StoreError> {
-        let mut record = decode(frame, &self.files)?;
-        match &mut record {
+    /// Puts back everything that was left out of a record.
+    pub(super) fn put_back_all(&self, record: &mut Record) -> Result<(), StoreError> {
+        match record {
             Record::Started { begun, .. } => self.put_back(begun)?,
             Record::Decided { rulings, .. } => {
                 for ruling in rulings {
@@ -84,7 +84,7 @@ impl Shared {
             }
             _ => {}
         }
-        Ok(record)
+        Ok(())
     }
 
     fn put_back(&self, begun: &mut Begun) -> Result<(), StoreError> {

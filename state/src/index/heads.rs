@@ -8,7 +8,7 @@ use playbooks::incident::{IncidentStatus, IncidentType};
 use playbooks::marking::{Severity, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{EntityId, IncidentId, RunId};
+use crate::ids::{IncidentId, RunId};
 use crate::journal::Position;
 use crate::store::RunRow;
 
@@ -96,7 +96,3 @@ pub(crate) struct MeasureHead {
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) lifted: bool,
 }
-
-/// A row of a list over all entities: whose, and which.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Listed(pub(crate) EntityId, pub(crate) String);

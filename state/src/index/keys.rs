@@ -21,12 +21,8 @@ pub(crate) const OPEN_RUNS: &[u8] = b"go";
 pub(crate) const UNDECIDED: &[u8] = b"gu";
 /// Prefix of measures that need their inverse, by end.
 pub(crate) const DUE: &[u8] = b"gt";
-/// Prefix of blocks of all entities, by time.
-pub(crate) const ALL_BLOCKS: &[u8] = b"gb";
-/// Prefix of incidents of all entities, newest first.
-pub(crate) const ALL_INCIDENTS: &[u8] = b"gI";
-/// Prefix of runs of all entities, newest first.
-pub(crate) const ALL_RUNS: &[u8] = b"gR";
+/// Prefix of the entities that have anything.
+pub(crate) const ENTITIES: &[u8] = b"ge";
 /// Prefix of places in the journal, by the complement of an audit position.
 pub(crate) const PLACES: &[u8] = b"gs";
 
@@ -98,9 +94,9 @@ pub(crate) fn undecided(number: u64) -> Vec<u8> {
 pub(crate) fn due(until: Timestamp, key_of: &EffectKey) -> Vec<u8> {
     key(&[DUE, &time(until), key_of.as_str().as_bytes()])
 }
-/// A block of any entity by its time.
-pub(crate) fn any_block(since: Timestamp, key_of: &EffectKey) -> Vec<u8> {
-    key(&[ALL_BLOCKS, &time(since), key_of.as_str().as_bytes()])
+/// Marks an entity that has anything.
+pub(crate) fn entity(entity: &EntityId) -> Vec<u8> {
+    key(&[ENTITIES, entity.as_str().as_bytes()])
 }
 /// Where a playbook revision is.
 pub(crate) fn plan(revision: &str) -> Vec<u8> {
@@ -171,7 +167,7 @@ pub(crate) fn blocks(entity: &EntityId) -> Vec<u8> {
 pub(crate) fn block(entity: &EntityId, since: Timestamp, measure: &EffectKey) -> Vec<u8> {
     with(entity, b'b', &key(&[&time(since), measure.as_str().as_bytes()]))
 }
-/// Prefix of an entity's frames, oldest first.
+/// Prefix of the stretches of the audit list that an entity is in, oldest first.
 pub(crate) fn audit(entity: &EntityId) -> Vec<u8> {
     of_entity(entity, b'a')
 }

@@ -7,8 +7,9 @@ use sled::IVec;
 use super::{Index, keys};
 use crate::store::StoreError;
 
-/// Rows read ahead of each list.
-const CHUNK: usize = 64;
+/// Rows read ahead of all lists together, and of each at least.
+const AHEAD: usize = 128;
+const AHEAD_EACH: usize = 8;
 
 #[derive(Debug)]
 struct List {
@@ -23,11 +24,13 @@ struct List {
 pub(crate) struct Merged<'a> {
     index: &'a Index,
     lists: Vec<List>,
+    ahead: usize,
 }
 
 impl<'a> Merged<'a> {
     /// The lists under these prefixes, from a sort number on.
     pub(crate) fn new(index: &'a Index, prefixes: Vec<Vec<u8>>, from: u64) -> Self {
+        let ahead = (AHEAD / prefixes.len().max(1)).max(AHEAD_EACH);
         let lists = prefixes
             .into_iter()
             .map(|prefix| List {
@@ -36,14 +39,14 @@ impl<'a> Merged<'a> {
                 ahead: VecDeque::new(),
             })
             .collect();
-        Self { index, lists }
+        Self { index, lists, ahead }
     }
 
     /// The next row: which list, its sort number, its value.
     pub(crate) fn next(&mut self) -> Result<Option<(usize, u64, IVec)>, StoreError> {
         let mut least: Option<(u64, usize)> = None;
         for (place, list) in self.lists.iter_mut().enumerate() {
-            list.fill(self.index)?;
+            list.fill(self.index, self.ahead)?;
             if let Some((number, _)) = list.ahead.front()
                 && least.is_none_or(|(other, _)| *number < other)
             {
@@ -59,14 +62,14 @@ impl<'a> Merged<'a> {
 }
 
 impl List {
-    fn fill(&mut self, index: &Index) -> Result<(), StoreError> {
+    fn fill(&mut self, index: &Index, ahead: usize) -> Result<(), StoreError> {
         if !self.ahead.is_empty() {
             return Ok(());
         }
         let Some(from) = self.from.take() else {
             return Ok(());
         };
-        let entries = index.entries(&self.prefix, &from, CHUNK)?;
+        let entries = index.entries(&self.prefix, &from, ahead)?;
         self.from = entries.last().map(|(key, _)| keys::key(&[key, &[0]]));
         for (key, value) in entries {
             let number = key

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::heads::{IncidentHead, Known, Listed, MeasureHead, Place, Ran, RunHead};
+use super::heads::{IncidentHead, Known, MeasureHead, Place, Ran, RunHead};
 use super::{Staged, View as _, keys};
 use crate::fold;
 use crate::ids::{EntityId, IncidentId, RunId};
@@ -15,6 +15,9 @@ use crate::store::{IncidentUpdate, MeasureChange, StoreError};
 
 /// How many audit entries may lie between two places that the index keeps.
 pub(crate) const ENTRIES_BETWEEN_PLACES: u64 = 256;
+/// Audit entries of a stretch: the index keeps which stretches an entity is in, not which frames,
+/// since that would cost more than the rest of the index.
+pub(crate) const ENTRIES_PER_STRETCH: u64 = 512;
 
 /// Folds one record into the index.
 pub(crate) fn project(
@@ -57,13 +60,18 @@ pub(crate) fn project(
     if entries == 0 {
         return Ok(());
     }
-    if let Some(entity) = entity {
-        let key = keys::key(&[&keys::audit(&entity), &keys::ascending(first)]);
-        fold.staged.put(key, &Place::new(at, 0))?;
-    }
     let after = first.saturating_add(entries);
+    if let Some(entity) = entity {
+        if staged.bytes(&keys::entity(&entity))?.is_none() {
+            staged.put_bytes(keys::entity(&entity), &[]);
+        }
+        let prefix = keys::audit(&entity);
+        for stretch in first / ENTRIES_PER_STRETCH..=(after - 1) / ENTRIES_PER_STRETCH {
+            staged.put_bytes(keys::key(&[&prefix, &keys::ascending(stretch)]), &[]);
+        }
+    }
     if first == 0 || first / ENTRIES_BETWEEN_PLACES != after / ENTRIES_BETWEEN_PLACES {
-        fold.staged.put(keys::place(first), &Place::new(at, 0))?;
+        staged.put(keys::place(first), &Place::new(at, 0))?;
     }
     Ok(())
 }
@@ -126,7 +134,6 @@ impl Projection<'_, '_> {
         };
         let known = Known(id.clone(), accepted.at);
         let newest = keys::descending(number);
-        let listed = Listed(entity.clone(), id.as_str().to_owned());
         let place = id.as_str().rfind('-').map_or(0, |dash| dash + 1);
         let (series, last) = id.as_str().split_at(place);
         let last: u64 = self.lost(last.parse().ok(), &id)?;
@@ -136,9 +143,7 @@ impl Projection<'_, '_> {
         staged.put(keys::incident(entity, &id), &head)?;
         staged.put(keys::incident_entity(&id), entity)?;
         staged.put(keys::undecided(number), &id)?;
-        staged.put(keys::key(&[&keys::incidents(entity), &newest]), &listed)?;
-        staged.put(keys::key(&[keys::ALL_INCIDENTS, &newest]), &listed)?;
-        self.in_incident_history(entity, &id)?;
+        staged.put(keys::key(&[&keys::incidents(entity), &newest]), &id)?;
         Ok(entity.clone())
     }
 
@@ -160,7 +165,6 @@ impl Projection<'_, '_> {
         head.decided = Some(Place::new(self.at, 0));
         self.staged.put(keys::incident(&entity, id), &head)?;
         self.staged.remove(keys::undecided(head.number));
-        self.in_incident_history(&entity, id)?;
         let mut number = self.first;
         for (part, ruling) in rulings.iter().enumerate() {
             match ruling {
@@ -191,21 +195,18 @@ impl Projection<'_, '_> {
             playbook: started.playbook.id.clone(),
         };
         let newest = keys::descending(number);
-        let listed = Listed(entity.clone(), run.as_str().to_owned());
         if let Some(once) = &begun.once {
             let key = keys::once(entity, &started.playbook.id, &once.key);
             self.staged.put(key, &Ran(run.clone(), at))?;
         }
         if let Some(incident) = &started.incident {
             let key = keys::key(&[&keys::incident_runs(entity, incident), &newest]);
-            self.staged.put(key, &listed)?;
+            self.staged.put(key, run)?;
         }
         self.staged.put(keys::run(entity, run), &head)?;
         self.staged.put(keys::run_entity(run), entity)?;
         self.staged.put(keys::open_run(run), entity)?;
-        self.staged
-            .put(keys::key(&[&keys::runs(entity), &newest]), &listed)?;
-        self.staged.put(keys::key(&[keys::ALL_RUNS, &newest]), &listed)
+        self.staged.put(keys::key(&[&keys::runs(entity), &newest]), run)
     }
 
     fn attached(&mut self, run: &RunId, incident: Option<&IncidentId>) -> Result<EntityId, StoreError> {
@@ -223,8 +224,7 @@ impl Projection<'_, '_> {
         if let Some(incident) = incident {
             let newest = keys::descending(head.number);
             let key = keys::key(&[&keys::incident_runs(&entity, incident), &newest]);
-            let listed = Listed(entity.clone(), run.as_str().to_owned());
-            self.staged.put(key, &listed)?;
+            self.staged.put(key, run)?;
         }
         self.staged.put(keys::run(&entity, run), &head)?;
         Ok(entity)
@@ -288,7 +288,6 @@ impl Projection<'_, '_> {
                     .put(keys::standing_measure(entity, measure.until, key), &put)?;
                 self.staged
                     .put_bytes(keys::block(entity, measure.since, key), &[]);
-                self.staged.put_bytes(keys::any_block(measure.since, key), &[]);
                 if measure.inverse.is_some() {
                     self.staged.put(keys::due(measure.until, key), &put)?;
                 }
