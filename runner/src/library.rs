@@ -228,7 +228,11 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), LibraryError> {
 /// `<id>.yaml`, and neither a test (`<id>.test.yaml`) nor anything else.
 fn is_playbook(name: &str) -> bool {
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
-    stem.is_some_and(|stem| !stem.ends_with(".test") && !stem.is_empty())
+    stem.is_some_and(|stem| !stem.is_empty() && !is_test(stem))
+}
+
+fn is_test(stem: &str) -> bool {
+    stem.rsplit_once('.').is_some_and(|(_, last)| last == "test")
 }
 
 fn templates_beside(folder: &Path) -> Result<IndexMap<String, String>, LibraryError> {

@@ -1,5 +1,11 @@
 //! Tests over the public face of Sortie: the binary, its API, its files. One binary for all of them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it did"
+)]
+
 mod crash;
 
 /// The binary under test.

@@ -20,7 +20,7 @@ use web::view::{Content, RunDetail, RunView, Submission, Submitted};
 use web::{Client, OperationError, Operations};
 
 /// How long a test waits for something that must happen.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

@@ -37,31 +37,6 @@ pub(super) enum Finding {
 }
 
 impl Dispatcher {
-    pub(super) fn call(
-        &self,
-        started: &Started,
-        intended: &Intended,
-        now: Timestamp,
-        entity: &Arc<Entity>,
-        operator: &Arc<Operator>,
-        facts: &Arc<Value>,
-    ) -> Call {
-        Call {
-            key: intended.key.as_str().to_owned(),
-            run: started.run.as_str().to_owned(),
-            action: intended.action.clone(),
-            attempt: intended.attempt,
-            now,
-            entity: Arc::clone(entity),
-            organisation: Arc::new(operator.organisation.clone()),
-            incident: Arc::clone(facts),
-            arguments: intended.arguments.clone(),
-            tlp: intended.tlp,
-            until: intended.until,
-            timeout: intended.timeout,
-        }
-    }
-
     /// Performs or probes. Never panics and never retries; the registry bounds the time.
     pub(super) async fn carry_out(&self, call: Call, intended: Arc<Intended>, probe: bool) -> Answer {
         let begun = self.now();
@@ -138,7 +113,7 @@ impl Dispatcher {
                     severity,
                     note,
                 } => {
-                    updates.extend(self.update(started, intended, (status, verdict, severity, note)));
+                    updates.extend(update(started, intended, (status, verdict, severity, note)));
                 }
                 HouseChange::PutMeasure {
                     kind,
@@ -185,25 +160,50 @@ impl Dispatcher {
         }
         Ok((updates, measures))
     }
+}
 
-    fn update(
-        &self,
-        started: &Started,
-        intended: &Intended,
-        (status, verdict, severity, note): UpdateParts,
-    ) -> Option<IncidentUpdate> {
-        Some(IncidentUpdate {
-            incident: started.incident.clone()?,
-            entity: started.entity.clone(),
-            key: intended.key.clone(),
-            status,
-            verdict,
-            severity,
-            note,
-            run: Some(started.run.clone()),
-            actor: Actor::engine(),
-        })
+/// The call an intent stands for.
+pub(super) fn call(
+    started: &Started,
+    intended: &Intended,
+    now: Timestamp,
+    entity: &Arc<Entity>,
+    operator: &Arc<Operator>,
+    facts: &Arc<Value>,
+) -> Call {
+    Call {
+        key: intended.key.as_str().to_owned(),
+        run: started.run.as_str().to_owned(),
+        action: intended.action.clone(),
+        attempt: intended.attempt,
+        now,
+        entity: Arc::clone(entity),
+        organisation: Arc::new(operator.organisation.clone()),
+        incident: Arc::clone(facts),
+        arguments: intended.arguments.clone(),
+        tlp: intended.tlp,
+        until: intended.until,
+        timeout: intended.timeout,
     }
+}
+
+/// A change of the run's incident, when it has one.
+fn update(
+    started: &Started,
+    intended: &Intended,
+    (status, verdict, severity, note): UpdateParts,
+) -> Option<IncidentUpdate> {
+    Some(IncidentUpdate {
+        incident: started.incident.clone()?,
+        entity: started.entity.clone(),
+        key: intended.key.clone(),
+        status,
+        verdict,
+        severity,
+        note,
+        run: Some(started.run.clone()),
+        actor: Actor::engine(),
+    })
 }
 
 /// The way out that the engine settled.

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::budget::Turn;
-use super::perform::{Answer, Finding};
+use super::perform::{Answer, Finding, call};
 use super::{Dispatcher, Message};
 use crate::library::{Compiled, compile_kept};
 
@@ -118,7 +118,7 @@ impl Worker {
             if under_way.is_empty() && self.let_go(wake_at) {
                 return Ok(());
             }
-            let sleep = wake_at.map_or(Duration::from_secs(3_600), |at| {
+            let sleep = wake_at.map_or(Duration::from_hours(1), |at| {
                 crate::clock::until(self.dispatcher.now(), at).max(Duration::from_millis(1))
             });
             tokio::select! {
@@ -170,7 +170,7 @@ impl Worker {
                 Work::Probe(intended) => (intended, true),
             };
             if under_way.insert((intended.path.clone(), probe)) {
-                let call = self.dispatcher.call(
+                let call = call(
                     &loaded.started,
                     &intended,
                     now,
