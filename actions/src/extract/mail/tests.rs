@@ -170,3 +170,13 @@ fn mails_below(folder: &Path) -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|ending| ending == "eml"))
         .collect()
 }
+
+#[tokio::test]
+async fn the_links_of_a_forwarded_mail_are_read_through_its_transfer_encoding() {
+    let raw = include_bytes!("../../../../examples/phishing-report/incident.eml");
+    let output = extract(raw, Some("a.martin@ville.example")).await.unwrap();
+    assert_eq!(
+        output["urls"],
+        json!(["https://xn--robnhood-e2a.com/contact", "https://robinhood.com/"])
+    );
+}

@@ -57,7 +57,7 @@ impl<'m> Opened<'m> {
         })?;
         let mut parts = Vec::new();
         for part in &message.parts {
-            if let Some(part) = decoded(part, &hidden) {
+            if let Some(part) = decoded(part, &hidden, bytes) {
                 guard(&part.bytes, 1)?;
                 parts.push(part);
             }
@@ -127,7 +127,7 @@ fn guard_inside(message: &Message<'_>, raw: &[u8], depth: usize) -> Result<(), R
         if let PartType::Message(inner) = &part.body {
             guard_inside(inner, raw, depth)?;
         } else if encoding(part).is_some()
-            && let Some(part) = decoded(part, raw)
+            && let Some(part) = decoded(part, raw, raw)
         {
             guard(&part.bytes, depth + 1)?;
         }
@@ -135,8 +135,9 @@ fn guard_inside(message: &Message<'_>, raw: &[u8], depth: usize) -> Result<(), R
     Ok(())
 }
 
-/// The content of a part that is a message or a file; `None` for text and containers.
-fn decoded(part: &MessagePart<'_>, raw: &[u8]) -> Option<Part> {
+/// The content of a part that is a message or a file; `None` for text and containers. `raw` is what
+/// was parsed, `original` what had arrived: equally long, and the one that is evidence.
+fn decoded(part: &MessagePart<'_>, raw: &[u8], original: &[u8]) -> Option<Part> {
     if matches!(part.body, PartType::Multipart(_)) {
         return None;
     }
@@ -155,10 +156,16 @@ fn decoded(part: &MessagePart<'_>, raw: &[u8]) -> Option<Part> {
     if !is_message && !is_file && encoding(part).is_none() {
         return None;
     }
-    let slice = raw.get(usize::try_from(part.offset_body).ok()?..usize::try_from(part.offset_end).ok()?)?;
+    let start = usize::try_from(part.offset_body).ok()?;
+    let slice = original.get(start..usize::try_from(part.offset_end).ok()?)?;
     // Of an encoded message the parser knows the true end only as text.
     let body = if is_message && part.is_text() {
-        part.contents()
+        let text = part.contents();
+        let here = start..start + text.len();
+        match raw.get(here.clone()) {
+            Some(same) if same == text => original.get(here)?,
+            _ => text,
+        }
     } else {
         slice
     };

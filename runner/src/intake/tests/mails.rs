@@ -151,3 +151,25 @@ fn hostile_headers_are_shown_and_not_obeyed() {
     assert_eq!(found.incident.title, "xy");
     assert_eq!(found.files[0].reference.name, "report.eml");
 }
+
+#[test]
+fn an_attached_mail_is_kept_byte_for_byte() {
+    let inner = "From: x@evil.example\r\nSubject: order\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nhttps://rob=C3=ADnhood.example/ and content-transfer-encoding\r\n";
+    let forward = |headers: &str, body: &str| {
+        format!(
+            "From: a@ville.example\r\nSubject: Fwd: order\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n{headers}\r\n{body}\r\n--b--\r\n"
+        )
+    };
+    let as_it_is = one(Mapper::Mail, forward("", inner).as_bytes());
+    assert_eq!(
+        String::from_utf8_lossy(&as_it_is.files[1].bytes).trim_end(),
+        inner.trim_end()
+    );
+    let encoded = inner.replace('=', "=3D");
+    let header = "Content-Transfer-Encoding: quoted-printable\r\n";
+    let decoded = one(Mapper::Mail, forward(header, &encoded).as_bytes());
+    assert_eq!(
+        String::from_utf8_lossy(&decoded.files[1].bytes).trim_end(),
+        inner.trim_end()
+    );
+}
