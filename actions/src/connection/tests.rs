@@ -1,3 +1,5 @@
+//! Tests of connection: behaviour at its edges and against hostile input.
+
 use playbooks::marking::{Pap, Tlp};
 use playbooks::operator::Connection;
 

@@ -1,3 +1,5 @@
+//! Tests of egress: behaviour at its edges and against hostile input.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,3 +1,5 @@
+//! Tests of enrich: behaviour at its edges and against hostile input.
+
 use std::sync::Arc;
 
 use playbooks::action_spec::ErrorKind;

@@ -1,3 +1,5 @@
+//! Tests of http request: behaviour at its edges and against hostile input.
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! Tests of registry: behaviour at its edges and against hostile input.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

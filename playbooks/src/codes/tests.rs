@@ -1,3 +1,5 @@
+//! Tests of codes: behaviour at its edges and against hostile input.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Tests of compile: behaviour at its edges and against hostile input.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

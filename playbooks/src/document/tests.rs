@@ -1,3 +1,5 @@
+//! Tests of document: behaviour at its edges and against hostile input.
+
 use super::*;
 use crate::yaml;
 

@@ -1,3 +1,5 @@
+//! Tests of schema: behaviour at its edges and against hostile input.
+
 use std::fs;
 use std::path::Path;
 

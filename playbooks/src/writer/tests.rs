@@ -1,3 +1,5 @@
+//! Tests of writer: behaviour at its edges and against hostile input.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Tests of yaml: behaviour at its edges and against hostile input.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -18,6 +18,7 @@ use super::{Mapped, MappingContext, Refusal, time};
 use crate::config::fields::nearest;
 
 const DEDUP_WITHIN_DEFAULT: Span = Span::hours(24);
+/// For how long equal alerts may count as one.
 const DEDUP_WITHIN_MAX: Span = Span::days(30);
 /// Sign-ins of one incident.
 const LOGINS_MAX: usize = 100;

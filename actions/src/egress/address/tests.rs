@@ -1,3 +1,5 @@
+//! Tests of egress address: behaviour at its edges and against hostile input.
+
 use std::net::IpAddr;
 
 use super::{Reach, reach, refusal};

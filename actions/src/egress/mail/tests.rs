@@ -1,3 +1,5 @@
+//! Tests of egress mail: behaviour at its edges and against hostile input.
+
 use playbooks::action_spec::ErrorKind;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};

@@ -1,3 +1,5 @@
+//! Tests of egress records: behaviour at its edges and against hostile input.
+
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, NS};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};

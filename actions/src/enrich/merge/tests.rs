@@ -1,3 +1,5 @@
+//! Tests of enrich merge: behaviour at its edges and against hostile input.
+
 use jiff::Timestamp;
 use playbooks::action_spec::ErrorKind;
 use playbooks::duration::Span;
