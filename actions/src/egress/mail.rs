@@ -10,7 +10,8 @@ use lettre::address::Envelope;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use playbooks::action_spec::ErrorKind;
 use secrecy::ExposeSecret as _;
 
@@ -114,12 +115,19 @@ impl<'a> Mailer<'a> {
         let mut connection = connecting.await.map_err(|_elapsed| {
             ActionError::new(ErrorKind::Unreachable, "the relay was not ready in time").certain()
         })??;
-        let sent = connection.send(&envelope, message).await;
+        let announced = announce(&mut connection, &envelope, message).await;
+        let sent = match announced {
+            Ok(()) => connection
+                .message(message)
+                .await
+                .map_err(|error| handed_over(&error)),
+            Err(error) => Err(error),
+        };
         let reply = match sent {
             Ok(response) => response.message().collect::<Vec<_>>().join(" "),
             Err(error) => {
                 connection.abort().await;
-                return Err(handing_over(&error));
+                return Err(error);
             }
         };
         // The relay has the mail; how the conversation ends changes nothing.
@@ -202,6 +210,60 @@ impl<'a> Mailer<'a> {
     }
 }
 
+/// Says who the mail is from and for, until the relay wants the message. Not a byte of the
+/// message is sent here, so every failure is certain.
+async fn announce(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    message: &[u8],
+) -> Result<(), ActionError> {
+    let mut options = Vec::new();
+    let everyone = envelope.from().into_iter().chain(envelope.to());
+    if everyone
+        .map(AsRef::<str>::as_ref)
+        .any(|address| !address.is_ascii())
+    {
+        offered(
+            connection,
+            Extension::SmtpUtfEight,
+            "addresses beyond ASCII (SMTPUTF8)",
+        )?;
+        options.push(MailParameter::SmtpUtfEight);
+    }
+    if !message.is_ascii() {
+        offered(
+            connection,
+            Extension::EightBitMime,
+            "text beyond ASCII (8BITMIME)",
+        )?;
+        options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    let sender = Mail::new(envelope.from().cloned(), options);
+    connection
+        .command(sender)
+        .await
+        .map_err(|error| announcing(&error))?;
+    for recipient in envelope.to() {
+        let recipient = Rcpt::new(recipient.clone(), Vec::new());
+        connection
+            .command(recipient)
+            .await
+            .map_err(|error| announcing(&error))?;
+    }
+    connection
+        .command(Data)
+        .await
+        .map_err(|error| announcing(&error))?;
+    Ok(())
+}
+
+fn offered(connection: &AsyncSmtpConnection, feature: Extension, what: &str) -> Result<(), ActionError> {
+    if connection.server_info().supports_feature(feature) {
+        return Ok(());
+    }
+    Err(ActionError::refused(format!("the relay does not take {what}")))
+}
+
 /// A failure before the message was begun.
 fn before(kind: ErrorKind, what: &str, error: &SmtpError) -> ActionError {
     let kind = if error.is_transient() {
@@ -212,22 +274,42 @@ fn before(kind: ErrorKind, what: &str, error: &SmtpError) -> ActionError {
     ActionError::new(kind, format!("{what}: {}", words(error))).certain()
 }
 
-/// A failure from `MAIL FROM` on.
-fn handing_over(error: &SmtpError) -> ActionError {
+/// A failure between the login and the message.
+fn announcing(error: &SmtpError) -> ActionError {
+    refusal(error).unwrap_or_else(|| {
+        before(
+            ErrorKind::Unreachable,
+            "the relay was gone before the message was begun",
+            error,
+        )
+    })
+}
+
+/// A failure from the first byte of the message on.
+fn handed_over(error: &SmtpError) -> ActionError {
+    refusal(error).unwrap_or_else(|| {
+        ActionError::new(
+            ErrorKind::Timeout,
+            format!("the relay did not say whether it took the mail: {}", words(error)),
+        )
+    })
+}
+
+/// The relay's own word that it does not take the mail.
+fn refusal(error: &SmtpError) -> Option<ActionError> {
     if error.is_permanent() {
-        return ActionError::refused(format!("the relay refused the mail: {}", words(error)));
+        return Some(ActionError::refused(format!(
+            "the relay refused the mail: {}",
+            words(error)
+        )));
     }
-    if error.is_transient() {
-        return ActionError::new(
+    error.is_transient().then(|| {
+        ActionError::new(
             ErrorKind::Undelivered,
             format!("the relay does not take the mail now: {}", words(error)),
         )
-        .certain();
-    }
-    ActionError::new(
-        ErrorKind::Timeout,
-        format!("the relay did not say whether it took the mail: {}", words(error)),
-    )
+        .certain()
+    })
 }
 
 fn words(error: &SmtpError) -> String {

@@ -80,6 +80,10 @@ async fn a_refusal_is_certain_and_silence_is_not() {
         (&[("RCPT", "550 no such user\r\n")][..], ErrorKind::Rejected, true),
         (&[("RCPT", "450 greylisted\r\n")], ErrorKind::Undelivered, true),
         (&[("MAIL", "421 busy\r\n")], ErrorKind::Undelivered, true),
+        // The relay is gone before a byte of the message was sent.
+        (&[("MAIL", "")], ErrorKind::Unreachable, true),
+        (&[("RCPT", "")], ErrorKind::Unreachable, true),
+        (&[("DATA", "")], ErrorKind::Unreachable, true),
         (
             &[("DATA", "354 go on\r\n"), (".", "554 looks like spam\r\n")],
             ErrorKind::Rejected,
