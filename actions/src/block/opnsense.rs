@@ -77,6 +77,21 @@ impl Opnsense {
         Arc::clone(turns.entry(door.connection().name.clone()).or_default())
     }
 
+    /// Changes the aliases one after the other. From the first change on no failure is certain to
+    /// have left everything as it was.
+    async fn each(&self, aliases: &[Alias<'_>], address: &str) -> Result<(), ActionError> {
+        let mut changed = false;
+        for alias in aliases {
+            let outcome = if self.lifts() {
+                alias.remove(address, &mut changed).await
+            } else {
+                alias.add(address, &mut changed).await
+            };
+            outcome.map_err(|error| if changed { doubtful(error) } else { error })?;
+        }
+        Ok(())
+    }
+
     fn lifts(&self) -> bool {
         self.provider.capability == "unblock.ip"
     }
@@ -95,16 +110,12 @@ impl Action for Opnsense {
         let turn = self.turn(door);
         let _turn = turn.lock().await;
         if self.lifts() {
-            for alias in &aliases {
-                alias.remove(&target.value).await?;
-            }
+            self.each(&aliases, &target.value).await?;
             return Ok(lifted(target));
         }
         must_end(call)?;
         arguments::text(call, "reason")?;
-        for alias in &aliases {
-            alias.add(&target.value).await?;
-        }
+        self.each(&aliases, &target.value).await?;
         blocked(call, target, &aliases)
     }
 
@@ -128,6 +139,12 @@ impl Action for Opnsense {
             Err(error) => Probe::CannotTell(ActionError::to_string(&error)),
         }
     }
+}
+
+/// The same failure, after a part was done.
+fn doubtful(mut error: ActionError) -> ActionError {
+    error.not_sent = false;
+    error
 }
 
 fn lifted(target: Target) -> Performed {
@@ -208,15 +225,17 @@ impl<'a> Alias<'a> {
     }
 
     /// Adds an address unless it is there: a second add would leave a copy that survives a delete.
-    async fn add(&self, address: &str) -> Result<(), ActionError> {
+    async fn add(&self, address: &str, changed: &mut bool) -> Result<(), ActionError> {
         if !self.copies(address).await?.is_empty() {
             return Ok(());
         }
-        self.change("api/firewall/alias_util/add", address).await
+        self.change("api/firewall/alias_util/add", address).await?;
+        *changed = true;
+        Ok(())
     }
 
     /// Deletes every copy, in every spelling.
-    async fn remove(&self, address: &str) -> Result<(), ActionError> {
+    async fn remove(&self, address: &str, changed: &mut bool) -> Result<(), ActionError> {
         for _ in 0..DELETE_ROUNDS_MAX {
             let copies = self.copies(address).await?;
             if copies.is_empty() {
@@ -224,6 +243,7 @@ impl<'a> Alias<'a> {
             }
             for copy in copies {
                 self.change("api/firewall/alias_util/delete", &copy).await?;
+                *changed = true;
             }
         }
         Err(ActionError::new(

@@ -115,6 +115,24 @@ fn providers() -> [Opnsense; 2] {
 }
 
 #[tokio::test]
+async fn after_the_first_of_two_aliases_no_failure_is_certain() {
+    let (far, state) = firewall(Firewall::default()).await;
+    let door = far.door(
+        "opnsense",
+        json!({"aliases": {"ip": {"inbound": "sortie_in", "outbound": "not_there"}}}),
+    );
+    let mut call = block("45.155.205.233");
+    call.arguments["direction"] = json!("both");
+    let error = providers()[0]
+        .perform(&call, through(&door, &HeldFiles::default()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Rejected, "{error}");
+    assert!(!error.not_sent, "the address is in the first alias: {error}");
+    assert_eq!(state.lock().unwrap().live, ["45.155.205.233"]);
+}
+
+#[tokio::test]
 async fn an_address_is_added_once_and_taken_back_by_the_runner() {
     let (far, state) = firewall(Firewall::default()).await;
     let door = door(&far);
