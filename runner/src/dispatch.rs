@@ -16,7 +16,7 @@ use state::access::Actor;
 use state::event::{Mode, StartedBy};
 use state::ids::{EntityId, IncidentId, RunId};
 use state::store::{NewRun, Store, StoreError};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::live::Feed;
@@ -24,9 +24,11 @@ use web::live::Feed;
 use crate::library::{Compiled, Library};
 use actions::clock::Clock;
 
+mod batch;
 mod budget;
 mod expiry;
 mod perform;
+mod setbacks;
 mod timers;
 mod trigger;
 mod worker;
@@ -39,18 +41,33 @@ pub const RUNS_ACTIVE_MAX: usize = 512;
 pub const RUN_INBOX_MAX: usize = 64;
 /// How long a drain waits for effects that were already sent.
 pub const DRAIN_SECONDS_MAX: u64 = 25;
+/// How long somebody who cancels a run waits until that is recorded.
+pub const CANCEL_SECONDS_MAX: u64 = 10;
 
 /// What a run's worker is told.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// The run is new: go.
+    /// The run is new, or the process started and found it open: go.
     Go,
-    /// The process started and found the run open.
-    Recover,
     /// A time was reached.
     Wake,
-    /// Somebody wants it to stop.
-    Cancel { actor: Actor, reason: String },
+    /// Somebody wants it to stop, and waits until that is recorded.
+    Cancel {
+        actor: Actor,
+        reason: String,
+        heard: oneshot::Sender<Result<(), engine::Refusal>>,
+    },
+}
+
+/// Why a request to stop a run was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// It is over, or somebody cancelled it before.
+    #[error(transparent)]
+    Refused(#[from] engine::Refusal),
+    /// It was not recorded in time; it may still be.
+    #[error("the run has not taken the request up yet; look at it, then ask again")]
+    NotYet,
 }
 
 /// Everything the dispatcher needs.
@@ -93,6 +110,8 @@ struct Inner {
     workers: Mutex<HashMap<RunId, mpsc::Sender<Message>>>,
     slots: Semaphore,
     timers: timers::Timers,
+    setbacks: setbacks::Setbacks,
+    returning: expiry::Returning,
     budget: budget::Budget,
     kept: Mutex<BTreeSet<String>>,
     feed: Feed,
@@ -138,6 +157,8 @@ impl Dispatcher {
                 workers: Mutex::default(),
                 slots: Semaphore::new(RUNS_ACTIVE_MAX),
                 timers: timers::Timers::default(),
+                setbacks: setbacks::Setbacks::default(),
+                returning: expiry::Returning::default(),
                 budget: budget::Budget::default(),
                 kept: Mutex::default(),
                 feed: Feed::default(),
@@ -214,14 +235,20 @@ impl Dispatcher {
         let mut found = Recovered::default();
         for (run, row) in self.inner.store.open_runs().await? {
             match (row.status, row.wake_at) {
-                (RunStatus::Stuck, _) => found.stuck += 1,
+                (RunStatus::Stuck, wake_at) => {
+                    found.stuck += 1;
+                    // Its time may run out while it waits for a person.
+                    if let Some(at) = wake_at {
+                        self.inner.timers.set(at, run);
+                    }
+                }
                 (RunStatus::Waiting, Some(at)) => {
                     found.waiting += 1;
                     self.inner.timers.set(at, run);
                 }
                 _ => {
                     found.resumed += 1;
-                    self.tell(&run, Message::Recover);
+                    self.tell(&run, Message::Go);
                 }
             }
         }
@@ -267,15 +294,27 @@ impl Dispatcher {
         Ok(run)
     }
 
-    /// Asks a run to stop. What was sent already is waited for.
-    pub fn cancel(&self, run: &RunId, actor: Actor, reason: String) {
-        self.tell(run, Message::Cancel { actor, reason });
+    /// Asks a run to stop. What was sent already is waited for. When this returns `Ok` the request
+    /// is durable.
+    pub async fn cancel(&self, run: &RunId, actor: Actor, reason: String) -> Result<(), CancelError> {
+        let (heard, answer) = oneshot::channel();
+        self.tell(run, Message::Cancel { actor, reason, heard });
+        let limit = std::time::Duration::from_secs(CANCEL_SECONDS_MAX);
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(answered)) => Ok(answered?),
+            Ok(Err(_)) | Err(_) => Err(CancelError::NotYet),
+        }
     }
 
     /// Waits until nothing is worked on: runs are over, wait for a time, or for a person.
     pub async fn idle(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+    }
+
+    /// Takes no new work from now on. Effects that were sent go on.
+    pub fn take_no_more(&self) {
+        self.inner.draining.cancel();
     }
 
     /// Takes no new work, waits for effects that were sent, at most [`DRAIN_SECONDS_MAX`].

@@ -28,7 +28,7 @@ use web::view::{
 };
 use web::{OperationError, Operations};
 
-use crate::dispatch::{ByHand, Dispatcher, StartError};
+use crate::dispatch::{ByHand, CancelError, Dispatcher, StartError};
 use crate::intake::{self, Mapped, MappedIncident, Mapper, MappingContext};
 use crate::library::{Compiled, compile_kept};
 
@@ -420,9 +420,21 @@ impl Operations for LocalOperations {
                 help: None,
             });
         }
-        self.dispatcher
-            .cancel(&summary.run, caller.actor().clone(), reason.to_owned());
-        Ok(summary.into())
+        let asked = self
+            .dispatcher
+            .cancel(&summary.run, caller.actor().clone(), reason.to_owned())
+            .await;
+        match asked {
+            Ok(()) => Ok(summary.into()),
+            Err(CancelError::Refused(refusal)) => Err(OperationError::Refused {
+                why: refusal.to_string(),
+                help: None,
+            }),
+            Err(error @ CancelError::NotYet) => Err(OperationError::Busy {
+                why: error.to_string(),
+                retry_after: web::error::RETRY_AFTER_DEFAULT,
+            }),
+        }
     }
 
     async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {

@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+mod setbacks;
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_sortie-under-test");

@@ -3,6 +3,7 @@
 //!
 //! Owns starting and killing the binary, and asking it over its own client. Checks nothing itself.
 
+pub mod hooked;
 pub mod kill_at;
 pub mod samples;
 pub mod soc;

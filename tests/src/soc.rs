@@ -185,7 +185,7 @@ pub fn entity() -> Option<EntityId> {
 
 /// Submits bytes as one incident; what became of it.
 pub async fn submit(
-    client: &Client,
+    client: &impl Operations<Myself>,
     content: Content,
     bytes: Vec<u8>,
 ) -> Result<Option<Submitted>, OperationError> {
@@ -199,7 +199,7 @@ pub async fn submit(
 }
 
 /// Every run, oldest last.
-pub async fn runs(client: &Client) -> Result<Vec<RunView>, OperationError> {
+pub async fn runs(client: &impl Operations<Myself>) -> Result<Vec<RunView>, OperationError> {
     let mut rows = Vec::new();
     let mut after = None;
     loop {
@@ -215,7 +215,7 @@ pub async fn runs(client: &Client) -> Result<Vec<RunView>, OperationError> {
 }
 
 /// Waits until at least `least` runs exist and every run is over or waits for a person.
-pub async fn settled(client: &Client, least: usize) -> Result<Vec<RunView>, OperationError> {
+pub async fn settled(client: &impl Operations<Myself>, least: usize) -> Result<Vec<RunView>, OperationError> {
     let mut waited = Duration::ZERO;
     loop {
         let found = runs(client).await?;
@@ -231,6 +231,6 @@ pub async fn settled(client: &Client, least: usize) -> Result<Vec<RunView>, Oper
 }
 
 /// One run with everything about it.
-pub async fn run(client: &Client, id: &str) -> Result<RunDetail, OperationError> {
+pub async fn run(client: &impl Operations<Myself>, id: &str) -> Result<RunDetail, OperationError> {
     client.run(&Myself, id).await
 }

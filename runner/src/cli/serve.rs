@@ -51,6 +51,7 @@ pub(crate) async fn serve(session: &Session, arguments: &Serve) -> Result<Exit, 
     session
         .terminal
         .say("stopping: no new work; effects under way may end (a second signal stops at once)");
+    app.dispatcher.take_no_more();
     let rest = async {
         server.drain().await;
         app.close().await

@@ -3,65 +3,233 @@
 //! Owns starting the inverse. It runs as an ordinary run of a playbook that Sortie writes itself,
 //! so that it is intended, performed, retried and recorded like any other effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use playbooks::action_spec::Catalog;
 use playbooks::compile::Bundle;
 use playbooks::duration::Span;
 use serde_json::{Value, json};
 use state::access::Actor;
-use state::event::{Mode, StartedBy};
-use state::store::{Measure, NewRun, Once};
+use state::event::{Event, Mode, StartedBy};
+use state::ids::{EffectKey, RunId};
+use state::store::{Measure, MeasureChange, NewRun, Once, StoreError};
 
 use super::{Dispatcher, Message};
 use crate::library::compile_kept;
 
 /// How often the register is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// Measures taken back in one look.
+/// Measures taken back in one look, beyond those that are being taken back already.
 const BATCH: usize = 200;
-/// An inverse that failed is started again after this.
-const TRY_AGAIN: Span = Span::minutes(15);
+/// A run of an inverse that goes on is looked at again after this.
+const LOOK_AGAIN: Span = Span::minutes(1);
+/// An inverse that failed is started again after this; the time doubles with each failure.
+const TRY_AGAIN_MIN: Span = Span::minutes(15);
+/// The longest time between two tries.
+const TRY_AGAIN_MAX: Span = Span::hours(4);
+/// For how long a try is known by its number, so that a restart does not try the same one twice.
+const TRY_KNOWN: Span = Span::days(365);
+
+/// Measures that are being taken back. Only a memory of what the store says: losing it costs some
+/// look-ups.
+#[derive(Debug, Default)]
+pub(super) struct Returning {
+    tries: Mutex<HashMap<EffectKey, Try>>,
+}
+
+/// The newest try to take a measure back.
+#[derive(Debug, Clone)]
+struct Try {
+    /// From 0.
+    number: u32,
+    /// None when it could not even be started.
+    run: Option<RunId>,
+    /// Nothing is to be done before this.
+    look_at: Timestamp,
+}
+
+/// What follows from the newest try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Wait(Timestamp),
+    Try(u32),
+}
+
+impl Returning {
+    fn count(&self) -> usize {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn known(&self, key: &EffectKey) -> Option<Try> {
+        let tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.get(key).cloned()
+    }
+
+    fn note(&self, key: &EffectKey, newest: Try) {
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.insert(key.clone(), newest);
+    }
+
+    /// Forgets what is not due any more.
+    fn keep_only(&self, due: &[Measure]) {
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.retain(|key, _| due.iter().any(|measure| measure.key == *key));
+    }
+}
+
+/// What to do after a try whose run closed at a time, or goes on.
+fn after(number: u32, closed_at: Option<Timestamp>, now: Timestamp) -> Next {
+    let Some(closed_at) = closed_at else {
+        return Next::Wait(later(now, LOOK_AGAIN));
+    };
+    let again = later(closed_at, pause(number));
+    if again <= now {
+        Next::Try(number.saturating_add(1))
+    } else {
+        Next::Wait(again)
+    }
+}
+
+/// How long after a failed try the next one is made.
+fn pause(number: u32) -> Span {
+    let doubled = TRY_AGAIN_MIN
+        .as_milliseconds()
+        .saturating_mul(1_i64.checked_shl(number.min(16)).unwrap_or(1));
+    Span::milliseconds(doubled.min(TRY_AGAIN_MAX.as_milliseconds()))
+}
+
+fn later(at: Timestamp, span: Span) -> Timestamp {
+    at.checked_add(jiff::SignedDuration::from_millis(span.as_milliseconds()))
+        .unwrap_or(at)
+}
 
 impl Dispatcher {
     pub(super) fn spawn_expiry(&self) {
         let dispatcher = self.clone();
         tokio::spawn(async move {
             loop {
-                match dispatcher.inner.store.measures_due(dispatcher.now(), BATCH).await {
-                    Ok(due) => {
-                        for measure in due {
-                            dispatcher.take_back(measure).await;
-                        }
-                    }
-                    Err(error) => tracing::error!(%error, "The register of measures could not be read."),
-                }
+                dispatcher.take_back_what_is_due().await;
                 tokio::select! {
                     () = dispatcher.inner.draining.cancelled() => return,
+                    () = dispatcher.inner.broken.cancelled() => return,
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                 }
             }
         });
     }
 
+    async fn take_back_what_is_due(&self) {
+        let returning = &self.inner.returning;
+        // Those that cannot be taken back now must not keep the others waiting.
+        let limit = BATCH.saturating_add(returning.count());
+        match self.inner.store.measures_due(self.now(), limit).await {
+            Ok(due) => {
+                returning.keep_only(&due);
+                for measure in due {
+                    if self.is_draining() {
+                        return;
+                    }
+                    self.take_back(measure).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "The register of measures could not be read."),
+        }
+    }
+
     async fn take_back(&self, measure: Measure) {
         let Some(inverse) = measure.inverse.clone() else {
             return;
         };
-        let target = measure.target.clone();
-        if let Err(reason) = self.start_inverse(measure, &inverse).await {
+        let (key, target) = (measure.key.clone(), measure.target.clone());
+        let known = self.inner.returning.known(&key);
+        let number = known.as_ref().map_or(0, |known| known.number);
+        if known.is_some_and(|known| known.look_at > self.now()) {
+            return;
+        }
+        if let Err(reason) = self.next_try(measure, &inverse).await {
+            let look_at = later(self.now(), TRY_AGAIN_MIN);
             tracing::error!(
                 inverse,
                 target,
                 reason,
+                again_at = %look_at,
                 "A measure reached its end and could not be taken back; this is tried again."
             );
+            let run = None;
+            self.inner.returning.note(&key, Try { number, run, look_at });
         }
     }
 
-    async fn start_inverse(&self, measure: Measure, inverse: &str) -> Result<(), String> {
-        let (bundle, inputs) = inverse_playbook(&measure, inverse, &*self.inner.registry)?;
+    /// Makes the next try, unless one goes on or the last one is too fresh.
+    async fn next_try(&self, measure: Measure, inverse: &str) -> Result<(), String> {
+        let words = |error: StoreError| error.to_string();
+        if self.goes_on_elsewhere(&measure).await.map_err(words)? {
+            return Ok(());
+        }
+        let key = measure.key.clone();
+        let known = self.inner.returning.known(&key);
+        let mut number = known.as_ref().map_or(0, |known| known.number);
+        let mut run = known.and_then(|known| known.run);
+        loop {
+            if let Some(run) = &run {
+                match after(number, self.closed_at(run).await.map_err(words)?, self.now()) {
+                    Next::Try(next) => number = next,
+                    Next::Wait(look_at) => {
+                        let run = Some(run.clone());
+                        self.inner.returning.note(&key, Try { number, run, look_at });
+                        return Ok(());
+                    }
+                }
+            }
+            run = Some(self.start_inverse(&measure, inverse, number).await?);
+        }
+    }
+
+    /// When a run closed; none while it goes on.
+    async fn closed_at(&self, run: &RunId) -> Result<Option<Timestamp>, StoreError> {
+        let events = self.inner.store.load(run).await?;
+        Ok(events
+            .last()
+            .filter(|last| matches!(last.event, Event::Closed { .. }))
+            .map(|last| last.at))
+    }
+
+    /// The same target may be blocked for longer by another measure. Then only the register
+    /// changes: to run the inverse would end the other one too.
+    async fn goes_on_elsewhere(&self, measure: &Measure) -> Result<bool, StoreError> {
+        let now = self.now();
+        let in_force = self.inner.store.measures(&measure.entity, now).await?;
+        let other = in_force.into_iter().find(|other| {
+            let same = (&other.kind, &other.target, &other.connection, &other.direction);
+            same == (
+                &measure.kind,
+                &measure.target,
+                &measure.connection,
+                &measure.direction,
+            )
+        });
+        let Some(other) = other else {
+            return Ok(false);
+        };
+        let lifted = MeasureChange::Lifted {
+            key: measure.key.clone(),
+            entity: measure.entity.clone(),
+            reason: format!(
+                "it has ended; run {} has the same in force until {}",
+                other.run.short(),
+                other.until
+            ),
+        };
+        self.inner.store.change_measure(lifted, now).await?;
+        Ok(true)
+    }
+
+    /// Starts a try, or finds the run that an earlier process started for it.
+    async fn start_inverse(&self, measure: &Measure, inverse: &str, number: u32) -> Result<RunId, String> {
+        let (bundle, inputs) = inverse_playbook(measure, inverse, &*self.inner.registry)?;
         let compiled = compile_kept(bundle, &*self.inner.registry).map_err(|found| {
             found
                 .iter()
@@ -104,24 +272,18 @@ impl Dispatcher {
         )
         .map_err(|refusal| refusal.to_string())?;
         self.keep(&compiled).await.map_err(|error| error.to_string())?;
-        let once = Once {
-            key: measure.key.as_str().to_owned(),
-            within: TRY_AGAIN,
-        };
+        let once = Some(Once {
+            key: format!("{}#{number}", measure.key.as_str()),
+            within: TRY_KNOWN,
+        });
         let run = self
             .inner
             .store
-            .start(
-                NewRun {
-                    started,
-                    once: Some(once),
-                },
-                now,
-            )
+            .start(NewRun { started, once }, now)
             .await
             .map_err(|error| error.to_string())?;
         self.tell(&run, Message::Go);
-        Ok(())
+        Ok(run)
     }
 }
 
@@ -169,4 +331,22 @@ fn inverse_playbook(
         templates: indexmap::IndexMap::new(),
     };
     Ok((bundle, arguments.into_iter().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_that_goes_on_is_waited_for_and_a_failed_one_is_made_again() {
+        let closed = Timestamp::UNIX_EPOCH;
+        let at = |minutes| later(closed, Span::minutes(minutes));
+        assert_eq!(after(0, None, closed), Next::Wait(at(1)));
+        assert_eq!(after(0, Some(closed), at(14)), Next::Wait(at(15)));
+        assert_eq!(after(0, Some(closed), at(15)), Next::Try(1));
+        assert_eq!(after(1, Some(closed), at(29)), Next::Wait(at(30)));
+        assert_eq!(after(1, Some(closed), at(30)), Next::Try(2));
+        assert_eq!(pause(4), TRY_AGAIN_MAX);
+        assert_eq!(pause(u32::MAX), TRY_AGAIN_MAX);
+    }
 }

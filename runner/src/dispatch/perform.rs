@@ -3,16 +3,19 @@
 //! Owns the translation between the engine's intents and the actions' calls. An intent is durable
 //! before it gets here.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use actions::action::{ActionError, Call, HouseChange, Performed, Probe};
 use actions::registry::{LeftOut, Route};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use playbooks::action_spec::ErrorKind;
 use playbooks::incident::IncidentStatus;
 use playbooks::operator::{Entity, Operator};
 use serde_json::Value;
 use state::access::Actor;
-use state::event::{Intended, Outcome, ProbeAnswer, Started};
+use state::event::{Intended, Outcome, ProbeAnswer, Started, StartedBy};
 use state::store::{IncidentUpdate, Measure, MeasureChange, StoreError};
 
 use super::Dispatcher;
@@ -43,7 +46,9 @@ impl Dispatcher {
         let inner = &self.inner;
         let finding = if probe {
             let connection = intended.connections.first().map(String::as_str);
-            match inner.registry.probe(&call, connection, &*inner.files).await {
+            let asked = AssertUnwindSafe(inner.registry.probe(&call, connection, &*inner.files));
+            let answer = asked.catch_unwind().await;
+            match answer.unwrap_or_else(|_| Probe::CannotTell(PANICKED.to_owned())) {
                 Probe::Done(Performed { output, changes, .. }) => Finding::Probed {
                     answer: ProbeAnswer::Done { output },
                     changes,
@@ -58,11 +63,9 @@ impl Dispatcher {
                 },
             }
         } else {
-            match inner
-                .registry
-                .perform(&call, &route(&intended), &*inner.files)
-                .await
-            {
+            let route = route(&intended);
+            let performed = AssertUnwindSafe(inner.registry.perform(&call, &route, &*inner.files));
+            match performed.catch_unwind().await.unwrap_or_else(|_| Err(panicked())) {
                 Ok(Performed {
                     output,
                     reference,
@@ -141,9 +144,10 @@ impl Dispatcher {
                     })));
                 }
                 HouseChange::LiftMeasures { kind, target } => {
-                    let held = self.inner.store.measures(&started.entity, Timestamp::MIN).await?;
                     measures.extend(
-                        held.into_iter()
+                        self.held(started, now)
+                            .await?
+                            .into_iter()
                             .filter(|one| {
                                 one.kind == kind
                                     && one.target == target
@@ -159,6 +163,17 @@ impl Dispatcher {
             }
         }
         Ok((updates, measures))
+    }
+
+    /// The measures that an action may have taken back: those of the entity that are in force or
+    /// wait for their end. The end of one measure is not the end of others of the same target.
+    async fn held(&self, started: &Started, now: Timestamp) -> Result<Vec<Measure>, StoreError> {
+        let mut held = self.inner.store.measures_due(now, usize::MAX).await?;
+        held.retain(|measure| measure.entity == started.entity);
+        if started.by != StartedBy::Expiry {
+            held.extend(self.inner.store.measures(&started.entity, now).await?);
+        }
+        Ok(held)
     }
 }
 
@@ -204,6 +219,19 @@ fn update(
         run: Some(started.run.clone()),
         actor: Actor::engine(),
     })
+}
+
+/// What a person reads when an action panicked.
+const PANICKED: &str = "a fault in Sortie itself: the action panicked; please report this with the log";
+
+/// The failure of an action that panicked: it may have sent something.
+fn panicked() -> ActionError {
+    ActionError {
+        kind: ErrorKind::Internal,
+        detail: PANICKED.to_owned(),
+        not_sent: false,
+        retry_after: None,
+    }
 }
 
 /// The way out that the engine settled.

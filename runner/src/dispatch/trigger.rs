@@ -13,6 +13,7 @@ use state::store::{
     StoredIncident,
 };
 
+use super::setbacks::pause_after;
 use super::{Dispatcher, Message};
 use crate::library::Compiled;
 
@@ -63,14 +64,23 @@ impl Dispatcher {
     pub(super) fn decide_later(&self, incident: IncidentId) {
         let dispatcher = self.clone();
         self.inner.tasks.spawn(async move {
-            if dispatcher.is_draining() {
-                return;
-            }
-            match dispatcher.decide_triggers(&incident).await {
-                Ok(_) => {}
-                Err(TriggerError::Store(error @ StoreError::Stopped { .. })) => dispatcher.break_down(&error),
-                Err(error) => {
-                    tracing::error!(%incident, %error, "The triggers of an incident could not be decided; the next start tries again.");
+            for failures in 0_u32.. {
+                if dispatcher.is_draining() {
+                    return;
+                }
+                let error = match dispatcher.decide_triggers(&incident).await {
+                    Ok(_) => return,
+                    Err(TriggerError::Store(error @ StoreError::Stopped { .. })) => {
+                        return dispatcher.break_down(&error);
+                    }
+                    Err(error) => error,
+                };
+                let pause = pause_after(failures);
+                tracing::error!(%incident, %error, again_in_seconds = pause.as_secs(), "The triggers of an incident could not be decided; this is tried again.");
+                tokio::select! {
+                    () = dispatcher.inner.draining.cancelled() => return,
+                    () = dispatcher.inner.broken.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
                 }
             }
         });

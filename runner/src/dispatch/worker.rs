@@ -1,32 +1,35 @@
 //! The one task that works on one run.
 //!
 //! Owns the loop: message -> decide -> commit -> perform. Ends when the run is over or only waits
-//! for a time or a person; the next message makes a new one.
+//! for a time or a person; the next message makes a new one. A worker that fails puts the run down
+//! and sets its alarm clock, so that the run is taken up again by itself.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use engine::{BlockCounts, Command, Run, Work};
+use engine::{Command, Run, Work};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use playbooks::compile::Bundle;
-use playbooks::marking::EffectClass;
 use playbooks::operator::{Entity, Operator};
-use state::event::{Event, Recorded, Started};
+use state::event::Started;
 use state::ids::{Path, RunId};
-use state::store::{Commit, IncidentUpdate, MeasureChange, StoreError};
+use state::store::StoreError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::budget::Turn;
 use super::perform::{Answer, Finding, call};
 use super::{Dispatcher, Message};
-use crate::library::{Compiled, compile_kept};
+use crate::library::Compiled;
 
-/// Waits between two tries to commit while the disk is full.
-const FULL_DISK_PAUSE: Duration = Duration::from_secs(2);
+mod keep;
+mod load;
+
 /// Times a worker that may stay loaded before it lets go of a run that only waits.
 const NEAR: Duration = Duration::from_secs(2);
+/// The longest a worker sleeps with effects under way before it looks again.
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// Works on one run.
 pub(super) struct Worker {
@@ -47,10 +50,13 @@ struct Loaded {
 }
 
 /// Why a worker gives up.
-enum Trouble {
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
     /// The store.
+    #[error(transparent)]
     Store(StoreError),
-    /// The run cannot be worked on: a person must look.
+    /// The run cannot be worked on as things are.
+    #[error("{0}")]
     Run(String),
 }
 
@@ -74,19 +80,32 @@ impl Worker {
         let Ok(_slot) = dispatcher.inner.slots.acquire().await else {
             return;
         };
-        if self.dispatcher.is_draining() {
+        if dispatcher.is_draining() {
+            self.leave();
             return;
         }
-        match self.work(first).await {
-            Ok(()) => {}
-            Err(Trouble::Store(error @ StoreError::Stopped { .. })) => self.dispatcher.break_down(&error),
-            Err(Trouble::Store(error)) => {
-                tracing::error!(run = %self.run, %error, "A run was put down; it is taken up again at the next start.");
+        let worked = AssertUnwindSafe(self.work(first)).catch_unwind().await;
+        let worked = worked.unwrap_or_else(|_| {
+            Err(Trouble::Run(
+                "working on it panicked; please report this with the log".to_owned(),
+            ))
+        });
+        match worked {
+            Ok(()) => dispatcher.inner.setbacks.forget(&self.run),
+            Err(Trouble::Store(error @ StoreError::Stopped { .. })) => {
+                self.leave();
+                dispatcher.break_down(&error);
             }
-            Err(Trouble::Run(reason)) => {
-                tracing::error!(run = %self.run, reason, "A run cannot be worked on; it stays open until the cause is repaired and the process started again.");
+            Err(trouble) => {
+                self.leave();
+                dispatcher.put_down(&self.run, &trouble);
             }
         }
+    }
+
+    /// Takes this worker off the list. Every worker does it exactly once, before it ends: a second
+    /// time could strike out the worker that came after it.
+    fn leave(&self) {
         self.dispatcher
             .inner
             .workers
@@ -99,18 +118,17 @@ impl Worker {
         let mut loaded = self.load().await?;
         let mut answers: JoinSet<Answer> = JoinSet::new();
         let mut under_way: BTreeSet<(Path, bool)> = BTreeSet::new();
+        // Nobody is at work on what this worker did not begin: what is intended was lost, by a
+        // process that ended or by a worker that failed, and must not be begun as if it were new.
+        self.step(&mut loaded, Command::Recover, Vec::new(), Vec::new())
+            .await?;
         let mut next = Some(first);
         loop {
             if let Some(message) = next.take() {
-                let command = match message {
-                    Message::Go => Command::Advance,
-                    Message::Recover => Command::Recover,
-                    Message::Wake => Command::Wake,
-                    Message::Cancel { actor, reason } => Command::Cancel { actor, reason },
-                };
-                self.step(&mut loaded, command, Vec::new(), Vec::new()).await?;
+                self.heed(&mut loaded, message).await?;
             }
             if loaded.run.status().is_over() {
+                self.leave();
                 return Ok(());
             }
             self.begin(&loaded, &mut answers, &mut under_way);
@@ -118,19 +136,38 @@ impl Worker {
             if under_way.is_empty() && self.let_go(wake_at) {
                 return Ok(());
             }
-            let sleep = wake_at.map_or(Duration::from_hours(1), |at| {
-                crate::clock::until(self.dispatcher.now(), at).max(Duration::from_millis(1))
-            });
+            let sleep = match wake_at {
+                // A worker that comes to rest only waits for what it has sent.
+                Some(at) if !self.dispatcher.is_draining() => {
+                    crate::clock::until(self.dispatcher.now(), at).max(Duration::from_millis(1))
+                }
+                _ => LONGEST_SLEEP,
+            };
             tokio::select! {
                 biased;
                 Some(answer) = answers.join_next(), if !answers.is_empty() => {
                     let answer = answer.map_err(|error| Trouble::Run(format!("a task was lost: {error}")))?;
                     self.take(&mut loaded, answer, &mut under_way).await?;
                 }
-                message = self.messages.recv() => next = message,
+                Some(message) = self.messages.recv() => next = Some(message),
                 () = tokio::time::sleep(sleep) => next = Some(Message::Wake),
             }
         }
+    }
+
+    /// Does what a message asks for.
+    async fn heed(&mut self, loaded: &mut Loaded, message: Message) -> Result<(), Trouble> {
+        let (command, asker) = match message {
+            Message::Go => (Command::Advance, None),
+            Message::Wake => (Command::Wake, None),
+            Message::Cancel { actor, reason, heard } => (Command::Cancel { actor, reason }, Some(heard)),
+        };
+        let refused = self.step(loaded, command, Vec::new(), Vec::new()).await?;
+        if let Some(asker) = asker {
+            // Whoever asked may have gone; the request is recorded all the same.
+            let _ = asker.send(refused.map_or(Ok(()), Err));
+        }
+        Ok(())
     }
 
     /// Lets the run go if nothing is to be done for it now. Under the lock of the workers, so that
@@ -150,6 +187,7 @@ impl Worker {
         if !self.messages.is_empty() {
             return false;
         }
+        // This is the worker's `leave`, under the same lock as its last look.
         workers.remove(&self.run);
         drop(workers);
         if let Some(at) = wake_at {
@@ -160,13 +198,17 @@ impl Worker {
 
     /// Sends what is intended and not yet under way.
     fn begin(&self, loaded: &Loaded, answers: &mut JoinSet<Answer>, under_way: &mut BTreeSet<(Path, bool)>) {
-        if self.dispatcher.is_draining() {
+        // What was intended before the process began to come to rest is still sent: recorded and
+        // not sent, it would look like a lost effect. A broken store could not take the outcome.
+        if self.dispatcher.inner.broken.is_cancelled() {
             return;
         }
         let now = self.dispatcher.now();
         for work in engine::effects(&loaded.run, now) {
             let (intended, probe) = match work {
                 Work::Perform(intended) => (intended, false),
+                // Asking may also wait for the next start.
+                Work::Probe(_) if self.dispatcher.is_draining() => continue,
                 Work::Probe(intended) => (intended, true),
             };
             if under_way.insert((intended.path.clone(), probe)) {
@@ -225,158 +267,5 @@ impl Worker {
         self.step(loaded, command, updates, measures).await?;
         under_way.remove(&(path, probe));
         Ok(())
-    }
-
-    /// One decision and its commit.
-    async fn step(
-        &mut self,
-        loaded: &mut Loaded,
-        command: Command,
-        updates: Vec<IncidentUpdate>,
-        measures: Vec<MeasureChange>,
-    ) -> Result<(), Trouble> {
-        let dispatcher = self.dispatcher.clone();
-        let now = dispatcher.now();
-        let mut turn = if loaded.may_block {
-            Some(
-                dispatcher
-                    .inner
-                    .budget
-                    .turn(&*dispatcher.inner.store, &loaded.started.entity, now)
-                    .await?,
-            )
-        } else {
-            None
-        };
-        let blocks = turn.as_ref().map_or_else(BlockCounts::default, Turn::counts);
-        let decided = {
-            let surroundings = dispatcher.surroundings(&loaded.operator, &loaded.entity, now, blocks);
-            engine::decide(&loaded.compiled.plan, &loaded.run, command, &surroundings)
-        };
-        let events = match decided {
-            Ok(events) => events,
-            Err(refusal) => {
-                tracing::debug!(run = %self.run, %refusal, "A command did not apply to the run.");
-                return Ok(());
-            }
-        };
-        if events.is_empty() && updates.is_empty() && measures.is_empty() {
-            return Ok(());
-        }
-        let from = loaded.run.next_seq();
-        // Folded before it is durable, which is safe: nothing acts on the fold before the commit
-        // returns, and a commit that fails ends this worker with its fold.
-        for (seq, event) in (from..).zip(&events) {
-            let recorded = Recorded {
-                seq,
-                at: now,
-                event: event.clone(),
-            };
-            loaded
-                .run
-                .apply(&loaded.compiled.plan, &recorded)
-                .map_err(|corrupt| Trouble::Run(corrupt.to_string()))?;
-        }
-        let commit = Commit {
-            run: self.run.clone(),
-            expect: from,
-            events: events.iter().map(|event| (now, event.clone())).collect(),
-            row: engine::row(&loaded.compiled.plan, &loaded.run),
-            updates,
-            measures,
-        };
-        self.commit(commit).await?;
-        if let Some(turn) = &mut turn {
-            turn.count(now, &events);
-        }
-        drop(turn);
-        dispatcher.inner.feed.changed(&self.run);
-        Ok(())
-    }
-
-    /// Commits, and waits as long as the disk is full: an outcome that is known must not be lost.
-    async fn commit(&self, commit: Commit) -> Result<(), Trouble> {
-        loop {
-            match self.dispatcher.inner.store.commit(commit.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(error @ StoreError::Full { .. }) => {
-                    tracing::error!(run = %self.run, %error, "The disk is full; the outcome of a run waits in memory.");
-                    tokio::time::sleep(FULL_DISK_PAUSE).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    async fn load(&self) -> Result<Loaded, Trouble> {
-        let inner = &self.dispatcher.inner;
-        let events = inner.store.load(&self.run).await?;
-        let Some(Recorded {
-            event: Event::Started(started),
-            ..
-        }) = events.first()
-        else {
-            return Err(Trouble::Run("it has no first event".to_owned()));
-        };
-        let started = started.clone();
-        let compiled = self.plan(&started).await?;
-        let run = Run::fold(&compiled.plan, &events).map_err(|corrupt| Trouble::Run(corrupt.to_string()))?;
-        let operator = self.dispatcher.operator();
-        let entity = operator
-            .entities
-            .get(started.entity.as_str())
-            .cloned()
-            .ok_or_else(|| {
-                Trouble::Run(format!(
-                    "entity `{}` is not configured any more; add its file again",
-                    started.entity
-                ))
-            })?;
-        let may_block = compiled
-            .plan
-            .steps
-            .values()
-            .any(|step| step.action.effect >= EffectClass::Contain);
-        let facts = Arc::new(started.facts.clone());
-        Ok(Loaded {
-            started,
-            compiled,
-            run,
-            operator,
-            entity: Arc::new(entity),
-            facts,
-            may_block,
-        })
-    }
-
-    /// The revision the run pinned: from memory, else from the store.
-    async fn plan(&self, started: &Started) -> Result<Arc<Compiled>, Trouble> {
-        let inner = &self.dispatcher.inner;
-        let revision = &started.playbook.revision;
-        if let Some(compiled) = inner.library.revision(revision) {
-            return Ok(compiled);
-        }
-        let missing = |why: &str| {
-            Trouble::Run(format!(
-                "playbook {} revision {revision} {why}",
-                started.playbook.id
-            ))
-        };
-        let text = inner
-            .store
-            .plan(revision)
-            .await?
-            .ok_or_else(|| missing("is not kept in the store"))?;
-        let bundle: Bundle = serde_json::from_str(&text).map_err(|error| missing(&error.to_string()))?;
-        let compiled = compile_kept(bundle, &*inner.registry).map_err(|found| {
-            let first = found
-                .first()
-                .map_or_else(String::new, |found| format!(": {} {}", found.code, found.message));
-            missing(&format!("does not compile with this version of Sortie{first}"))
-        })?;
-        if compiled.plan.revision != *revision {
-            return Err(missing("has another content hash with this version of Sortie"));
-        }
-        Ok(inner.library.pin(compiled))
     }
 }
