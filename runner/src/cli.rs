@@ -138,12 +138,15 @@ impl Session {
             Command::Tokens(command) => project::tokens(self, command),
             Command::Config(arguments::Config::Check) => project::check_configuration(self),
             Command::Completions { shell } => {
-                clap_complete::generate(*shell, &mut Cli::command(), "sortie", &mut std::io::stdout());
-                Ok(Exit::Yes)
+                // Into memory first: the generator cannot be told that its reader has gone.
+                let mut script = Vec::new();
+                clap_complete::generate(*shell, &mut Cli::command(), "sortie", &mut script);
+                self.terminal.bytes(&script).map(|()| Exit::Yes)
             }
             Command::Man => {
-                let page = clap_mangen::Man::new(Cli::command());
-                terminal::written(page.render(&mut std::io::stdout())).map(|()| Exit::Yes)
+                let mut page = Vec::new();
+                terminal::written(clap_mangen::Man::new(Cli::command()).render(&mut page))?;
+                self.terminal.bytes(&page).map(|()| Exit::Yes)
             }
             Command::Serve(arguments) => serve::serve(self, arguments).await,
             Command::Demo(arguments) => demo::demo(self, arguments).await,

@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 use playbooks::marking::EffectClass;
 use playbooks::plan::{Node, Plan, Section, Step};
 
+#[cfg(test)]
+mod tests;
+
 /// One drawn step.
 struct Placed<'a> {
     step: &'a Step,
@@ -182,122 +185,205 @@ pub fn ascii(plan: &Plan) -> String {
     text
 }
 
-const BOX_WIDTH: usize = 190;
-const BOX_HEIGHT: usize = 46;
-const GAP_X: usize = 26;
-const GAP_Y: usize = 52;
+const BOX_WIDTH: usize = 236;
+const BOX_HEIGHT: usize = 66;
+const GAP_X: usize = 24;
+const GAP_Y: usize = 46;
 const MARGIN: usize = 20;
 const HEADING: usize = 34;
+const SECTION_TITLE: usize = 24;
+const LEGEND: usize = 30;
+/// Characters that fit into a box, by the size of their line.
+const NAME_CHARACTERS: usize = 37;
+const SMALL_CHARACTERS: usize = 41;
+
+const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1b2430}.t{font-size:17px;font-weight:600}\
+.i{font-weight:600}.s,.a{font-size:11px;fill:#5a6675}rect{fill:#f4f7fa;stroke:#8796a8}\
+.e rect{fill:#fff3e0;stroke:#c77700;stroke-width:2}path{fill:none;stroke:#8796a8;stroke-width:1.5}\
+.c{stroke-dasharray:5 3}.h{fill:#8796a8;stroke:none}\
+@media (prefers-color-scheme:dark){text{fill:#e6edf3}.s,.a{fill:#9aa7b4}rect{fill:#1c2530;stroke:#6b7a8c}\
+.e rect{fill:#3a2a10;stroke:#e09a2b}path{stroke:#6b7a8c}.h{fill:#6b7a8c}}";
 
 /// The playbook as a self-contained SVG: no script, no fonts, readable in light and dark.
 pub fn svg(plan: &Plan) -> String {
+    let sections: Vec<(&str, Vec<Placed<'_>>)> = [
+        (Section::Steps, ""),
+        (Section::OnFailure, "when the run fails"),
+        (Section::Finally, "at the end, always"),
+    ]
+    .into_iter()
+    .map(|(section, title)| (title, place(plan, section)))
+    .filter(|(_, placed)| !placed.is_empty())
+    .collect();
+    let columns = sections
+        .iter()
+        .map(|(_, placed)| widest(placed))
+        .max()
+        .unwrap_or(1);
+    let width = 2 * MARGIN + row_width(columns.max(2));
     let mut body = String::new();
     let mut top = MARGIN + HEADING;
-    let mut width = 480;
-    let escaped_name = escape(&plan.name);
-    for (section, title) in [
-        (Section::Steps, ""),
-        (Section::OnFailure, "on failure"),
-        (Section::Finally, "finally"),
-    ] {
-        let placed = place(plan, section);
-        if placed.is_empty() {
-            continue;
-        }
+    for (title, placed) in &sections {
         if !title.is_empty() {
             let _ = writeln!(
                 body,
-                r#"<text class="s" x="{MARGIN}" y="{}">{title}</text>"#,
-                top + 14
+                r#"<text class="s" x="{}" y="{}" text-anchor="middle">{title}</text>"#,
+                width / 2,
+                top + 8
             );
-            top += 24;
+            top += SECTION_TITLE;
         }
-        let (drawn, used_width, used_height) = draw_section(&placed, top);
-        body.push_str(&drawn);
-        width = width.max(used_width);
-        top += used_height + GAP_Y / 2;
+        let at = positions(placed, top, width);
+        draw_edges(placed, &at, &mut body);
+        draw_boxes(placed, &at, &mut body);
+        let layers = placed.iter().map(|one| one.layer).max().unwrap_or(0) + 1;
+        top += layers * (BOX_HEIGHT + GAP_Y) - GAP_Y / 2;
     }
-    let height = top + MARGIN;
+    let _ = writeln!(
+        body,
+        "<text class=\"s\" x=\"{MARGIN}\" y=\"{}\">orange: acts on the world or tells somebody &#183; dashed: only if &#183; lines: waits for</text>",
+        top + 6
+    );
+    let height = top + LEGEND;
+    let name = escape(&plan.name);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"Graph of playbook {escaped_name}\">\n\
-<style>\n\
-text{{font:13px system-ui,sans-serif;fill:#1b2430}}.t{{font-size:17px;font-weight:600}}.s,.a{{font-size:11px;fill:#5a6675}}\n\
-rect{{fill:#f4f7fa;stroke:#8796a8;rx:8}}.e rect{{fill:#fff3e0;stroke:#c77700;stroke-width:2}}path{{fill:none;stroke:#8796a8;stroke-width:1.5}}.c{{stroke-dasharray:5 3}}\n\
-@media (prefers-color-scheme:dark){{text{{fill:#e6edf3}}.s,.a{{fill:#9aa7b4}}rect{{fill:#1c2530;stroke:#6b7a8c}}.e rect{{fill:#3a2a10;stroke:#e09a2b}}path{{stroke:#6b7a8c}}}}\n\
-</style>\n\
-<defs><marker id=\"h\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" style=\"fill:#8796a8;stroke:none\"/></marker></defs>\n\
-<text class=\"t\" x=\"{MARGIN}\" y=\"{}\">{escaped_name} v{}</text>\n{body}</svg>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"Graph of playbook {name}\">\n\
+<style>{STYLE}</style>\n\
+<defs><marker id=\"h\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path class=\"h\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
+<text class=\"t\" x=\"{MARGIN}\" y=\"{}\">{name} v{}</text>\n{body}</svg>\n",
         MARGIN + 14,
         plan.version,
     )
 }
 
-fn draw_section(placed: &[Placed<'_>], top: usize) -> (String, usize, usize) {
+/// Boxes in the widest layer.
+fn widest(placed: &[Placed<'_>]) -> usize {
     let mut per_layer: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut at: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for one in placed {
-        let column = per_layer.entry(one.layer).or_default();
-        at.insert(
-            &one.step.id,
-            (
-                MARGIN + *column * (BOX_WIDTH + GAP_X),
-                top + one.layer * (BOX_HEIGHT + GAP_Y),
-            ),
-        );
-        *column += 1;
+        *per_layer.entry(one.layer).or_default() += 1;
     }
-    let mut drawn = String::new();
+    per_layer.values().copied().max().unwrap_or(1)
+}
+
+fn row_width(columns: usize) -> usize {
+    (columns * (BOX_WIDTH + GAP_X)).saturating_sub(GAP_X)
+}
+
+/// The upper left corner of every box, each layer in the middle of the picture.
+fn positions<'a>(placed: &[Placed<'a>], top: usize, width: usize) -> BTreeMap<&'a str, (usize, usize)> {
+    let mut layers: BTreeMap<usize, Vec<&'a str>> = BTreeMap::new();
     for one in placed {
-        for need in &one.needs {
-            let (Some((x1, y1)), Some((x2, y2))) = (at.get(need), at.get(one.step.id.as_str())) else {
-                continue;
-            };
-            let (x1, y1) = (x1 + BOX_WIDTH / 2, y1 + BOX_HEIGHT);
-            let (x2, y2) = (x2 + BOX_WIDTH / 2, *y2);
-            let middle = y1 + GAP_Y / 2;
-            let _ = writeln!(
-                drawn,
-                r#"<path marker-end="url(#h)" d="M{x1} {y1}C{x1} {middle} {x2} {} {x2} {y2}"/>"#,
-                y2.saturating_sub(GAP_Y / 2)
+        layers.entry(one.layer).or_default().push(&one.step.id);
+    }
+    let mut at = BTreeMap::new();
+    for (layer, ids) in layers {
+        let left = width.saturating_sub(row_width(ids.len())) / 2;
+        for (column, id) in ids.into_iter().enumerate() {
+            at.insert(
+                id,
+                (
+                    left + column * (BOX_WIDTH + GAP_X),
+                    top + layer * (BOX_HEIGHT + GAP_Y),
+                ),
             );
         }
     }
+    at
+}
+
+/// Lines from the middle below one box to the middle above another. Steps that wait for the same
+/// several steps share one junction, so that many to many stays readable.
+fn draw_edges(placed: &[Placed<'_>], at: &BTreeMap<&str, (usize, usize)>, body: &mut String) {
+    let below = |id: &str| at.get(id).map(|(x, y)| (x + BOX_WIDTH / 2, y + BOX_HEIGHT));
+    let above = |id: &str| at.get(id).map(|(x, y)| (x + BOX_WIDTH / 2, *y));
+    let mut groups: BTreeMap<(usize, &[&str]), Vec<&str>> = BTreeMap::new();
     for one in placed {
-        let Some((x, y)) = at.get(one.step.id.as_str()) else {
+        groups
+            .entry((one.layer, &one.needs))
+            .or_default()
+            .push(&one.step.id);
+    }
+    for ((_, needs), steps) in groups {
+        let from: Vec<(usize, usize)> = needs.iter().filter_map(|id| below(id)).collect();
+        let to: Vec<(usize, usize)> = steps.iter().filter_map(|id| above(id)).collect();
+        let (Some(lowest), Some(first)) = (from.iter().map(|(_, y)| *y).max(), to.first()) else {
             continue;
         };
-        let effect = one.step.action.effect > EffectClass::Record;
-        let class = if effect { " class=\"e\"" } else { "" };
-        let dashed = if one.step.condition.is_some() {
+        if from.len() > 1 && to.len() > 1 {
+            let ends = || from.iter().chain(&to).map(|(x, _)| *x);
+            let middle = (ends().min().unwrap_or(0) + ends().max().unwrap_or(0)) / 2;
+            let junction = (middle, (lowest + first.1) / 2);
+            from.iter().for_each(|start| line(body, *start, junction, false));
+            to.iter().for_each(|end| line(body, junction, *end, true));
+            let _ = writeln!(
+                body,
+                r#"<circle class="h" cx="{}" cy="{}" r="4"/>"#,
+                junction.0, junction.1
+            );
+        } else {
+            for start in &from {
+                to.iter().for_each(|end| line(body, *start, *end, true));
+            }
+        }
+    }
+}
+
+fn line(body: &mut String, (x1, y1): (usize, usize), (x2, y2): (usize, usize), arrow: bool) {
+    let bend = (y2.saturating_sub(y1) / 2).min(GAP_Y / 2);
+    let marker = if arrow { r#" marker-end="url(#h)""# } else { "" };
+    let _ = writeln!(
+        body,
+        r#"<path{marker} d="M{x1} {y1}C{x1} {} {x2} {} {x2} {y2}"/>"#,
+        y1 + bend,
+        y2.saturating_sub(bend)
+    );
+}
+
+fn draw_boxes(placed: &[Placed<'_>], at: &BTreeMap<&str, (usize, usize)>, body: &mut String) {
+    for one in placed {
+        let step = one.step;
+        let Some((x, y)) = at.get(step.id.as_str()) else {
+            continue;
+        };
+        let class = if step.action.effect > EffectClass::Record {
+            " class=\"e\""
+        } else {
+            ""
+        };
+        let dashed = if step.condition.is_some() {
             " class=\"c\""
         } else {
             ""
         };
-        let each = if one.step.for_each.is_some() {
-            " (each)"
-        } else {
-            ""
-        };
+        let each = if step.for_each.is_some() { ", each" } else { "" };
+        let condition = step.condition.as_ref().map_or_else(String::new, |condition| {
+            format!("if {}", condition.source().trim())
+        });
+        let text = x + 12;
         let _ = writeln!(
-            drawn,
-            "<g{class}><title>{}</title><rect{dashed} x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\"/>\
-<text x=\"{}\" y=\"{}\">{}</text><text class=\"a\" x=\"{}\" y=\"{}\">{}{each}</text></g>",
-            escape(&describe(one.step)),
-            x + 12,
+            body,
+            "<g{class}><title>{}</title><rect{dashed} rx=\"8\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\"/>\
+<text x=\"{text}\" y=\"{}\"><tspan class=\"i\">{}</tspan><tspan class=\"a\" dx=\"8\">{}{each}</tspan></text>\
+<text x=\"{text}\" y=\"{}\">{}</text><text class=\"a\" x=\"{text}\" y=\"{}\">{}</text></g>",
+            escape(&describe(step)),
             y + 20,
-            escape(&one.step.id),
-            x + 12,
-            y + 36,
-            escape(&one.step.action.name),
+            escape(&step.id),
+            escape(&step.action.name),
+            y + 38,
+            escape(&shortened(step.name.source(), NAME_CHARACTERS)),
+            y + 55,
+            escape(&shortened(&condition, SMALL_CHARACTERS)),
         );
     }
-    let columns = per_layer.values().copied().max().unwrap_or(1);
-    let layers = per_layer.keys().copied().max().unwrap_or(0) + 1;
-    (
-        drawn,
-        2 * MARGIN + columns * (BOX_WIDTH + GAP_X),
-        layers * (BOX_HEIGHT + GAP_Y),
-    )
+}
+
+fn shortened(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(characters.saturating_sub(1)).collect();
+    short.push('…');
+    short
 }
 
 /// Text as XML character data and attribute values.

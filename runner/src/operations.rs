@@ -359,6 +359,12 @@ impl Operations for LocalOperations {
             }
             None => (self.entity_for(&scope, request.entity.as_ref())?, None),
         };
+        if incident.is_none() && !compiled.plan.trigger.incident.is_empty() {
+            return Err(OperationError::invalid(format!(
+                "`{}` works on an incident and none was given; name one with --incident (a reference or a file)",
+                compiled.plan.id
+            )));
+        }
         let id = incident.as_ref().map(|(id, _)| id.clone());
         let by_hand = ByHand {
             entity,

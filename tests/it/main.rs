@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+mod command_line;
 mod crash;
 mod setbacks;
 

@@ -21,7 +21,7 @@ use super::arguments::Demo;
 use super::exit_code::Exit;
 use super::run_view::{RunView, exit_of};
 use super::serve::{listen, open, signalled};
-use super::terminal::{defang, safe};
+use super::terminal::{defang_name, safe};
 use super::{Session, diagnostics};
 use crate::app::App;
 use crate::demo;
@@ -350,12 +350,14 @@ async fn aftermath(session: &Session, range: &Range) -> Result<(), Exit> {
             safe(&subject(&mail.raw))
         ))?;
     }
-    for entry in range.firewall().entries() {
-        terminal.line(format!(
-            "   the firewall of {} blocks {}",
-            demo::ENTITY,
-            safe(&defang(&entry))
-        ))?;
+    for (path, entries) in range.firewall().lists() {
+        for entry in entries {
+            terminal.line(format!(
+                "   the firewall of {} blocks {}   ({path})",
+                demo::ENTITY,
+                safe(&defang_name(&entry)),
+            ))?;
+        }
     }
     terminal.line("")
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use playbooks::incident::ObservableType;
 use state::ids::IncidentId;
 use state::store::IncidentFilter;
 use web::operations::Myself;
@@ -9,7 +10,7 @@ use web::view::{Content, MatchWord, Submission, Submitted};
 
 use super::arguments::{Incidents, Output};
 use super::exit_code::Exit;
-use super::terminal::{defang, safe};
+use super::terminal::{defang, defang_name, safe};
 use super::{Session, id, page, print};
 use crate::intake::Mapper;
 
@@ -172,7 +173,10 @@ fn show(session: &Session, found: &web::view::IncidentDetail) -> Result<(), Exit
             terminal.line(format!(
                 "    {:7} {}  {}",
                 word(&one.kind),
-                safe(&defang(&one.value)),
+                safe(&match one.kind {
+                    ObservableType::Domain | ObservableType::Email => defang_name(&one.value),
+                    _ => defang(&one.value),
+                }),
                 safe(role)
             ))?;
         }

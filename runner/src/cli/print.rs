@@ -37,7 +37,8 @@ pub(crate) fn list<T: Serialize>(
                 table.add_row(cells(row).iter().map(|cell| safe(cell)));
             }
             for line in table.to_string().lines() {
-                terminal.line(line.trim_end())?;
+                // The table has one blank on either side of a cell.
+                terminal.line(line.strip_prefix(' ').unwrap_or(line).trim_end())?;
             }
             if let Some(next) = next {
                 terminal.say(format!("more: --cursor {next}"));

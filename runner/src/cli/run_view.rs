@@ -14,6 +14,18 @@ use web::view::{RunChange, RunDetail, StepState, StepView};
 use super::exit_code::Exit;
 use super::terminal::{Terminal, column, fit, safe, spent, written};
 
+/// Columns of a step's id, word and time.
+const ID_COLUMNS: usize = 10;
+const WORD_COLUMNS: usize = 9;
+const TIME_COLUMNS: usize = 9;
+/// Columns of everything beside a step's name and note: the three above, marks and gaps.
+const FIXED_COLUMNS: usize = ID_COLUMNS + WORD_COLUMNS + TIME_COLUMNS + 8;
+/// Columns of a step's name, from narrow to wide terminals.
+const NAME_COLUMNS: std::ops::RangeInclusive<usize> = 12..=41;
+/// Before and after lines that are rewritten: no line may wrap, or counting lines goes wrong.
+const WRAP_OFF: &str = "\x1b[?7l";
+const WRAP_ON: &str = "\x1b[?7h";
+
 /// Read and record lines beyond this many fold into their step.
 const ITEM_LINES_MAX: usize = 20;
 
@@ -72,7 +84,10 @@ impl<'t> RunView<'t> {
 
     /// Draws everything, over what was drawn before.
     pub(crate) fn draw(&mut self) -> Result<(), Exit> {
+        let over = self.detail.run.status.is_over();
         let lines: Vec<String> = visible_steps(&self.detail.steps)
+            // Once all is over, what was never reached is the part for failures.
+            .filter(|step| !(over && step.state == StepState::Pending))
             .map(|step| self.step_line(step))
             .collect();
         let mut out = std::io::stdout().lock();
@@ -81,9 +96,16 @@ impl<'t> RunView<'t> {
             written(write!(out, "\x1b[{}A\x1b[J", self.drawn))?;
         }
         if rewrite || self.drawn == 0 {
+            let (off, on) = if self.terminal.live {
+                (WRAP_OFF, WRAP_ON)
+            } else {
+                ("", "")
+            };
+            written(write!(out, "{off}"))?;
             for line in &lines {
                 written(writeln!(out, "{line}"))?;
             }
+            written(write!(out, "{on}"))?;
             self.drawn = lines.len();
         }
         written(out.flush())
@@ -110,7 +132,9 @@ impl<'t> RunView<'t> {
             }
         }
         let moved = change.event;
-        self.detail.events.push(moved.clone());
+        if self.detail.events.last().is_none_or(|last| last.seq < moved.seq) {
+            self.detail.events.push(moved.clone());
+        }
         if self.terminal.live {
             self.draw()
         } else {
@@ -173,17 +197,53 @@ impl<'t> RunView<'t> {
         } else {
             safe(&step.name)
         };
-        let room = self.terminal.width.saturating_sub(1 + 2 + 11 + 42 + 10 + 11);
-        let line = format!("{} {}{} ", column(&id, 10), column(&name, 41), String::new(),);
+        let room = self.terminal.width.saturating_sub(FIXED_COLUMNS);
+        let name_columns = (room * 6 / 11).clamp(*NAME_COLUMNS.start(), *NAME_COLUMNS.end());
         format!(
-            " {} {line}{} {}  {}",
+            " {} {} {} {} {}  {}",
             self.terminal.paint(mark, style),
-            self.terminal.paint(&column(word, 9), style),
-            column(&format!("{took:>10}"), 10),
-            fit(&safe(&step.note), room.max(20)),
+            column(&id, ID_COLUMNS),
+            column(&name, name_columns),
+            self.terminal.paint(&column(word, WORD_COLUMNS), style),
+            format_args!("{took:>TIME_COLUMNS$}"),
+            fit(&safe(&step.note), room.saturating_sub(name_columns)),
         )
         .trim_end()
         .to_owned()
+    }
+
+    /// Every effect that a simulation did not have, with its arguments.
+    pub(crate) fn would_do(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for recorded in &self.detail.events {
+            let Event::Intended(intended) = &recorded.event else {
+                continue;
+            };
+            if intended.effect <= EffectClass::Read {
+                continue;
+            }
+            let through = match intended.connections.as_slice() {
+                [] => "in the house".to_owned(),
+                connections => format!("through {}", connections.join(", ")),
+            };
+            let until = intended.until.map_or_else(String::new, |until| {
+                format!(", until {}", until.strftime("%Y-%m-%d %H:%MZ"))
+            });
+            lines.push(format!(
+                " ~ {}  {} ({}) {through}{until}",
+                intended.path,
+                intended.action,
+                intended.effect.word()
+            ));
+            for (name, value) in intended.arguments.as_object().into_iter().flatten() {
+                lines.push(format!("     {} {}", column(name, ID_COLUMNS), argument(value)));
+            }
+        }
+        if !lines.is_empty() {
+            lines.insert(0, String::new());
+            lines.insert(1, " Would have been done:".to_owned());
+        }
+        lines
     }
 
     /// The lines below the steps.
@@ -219,6 +279,9 @@ impl<'t> RunView<'t> {
         if !run.note.is_empty() && run.status != RunStatus::Succeeded {
             lines.push(format!(" {}", safe(&run.note)));
         }
+        if self.detail.mode == Mode::Simulate {
+            lines.extend(self.would_do());
+        }
         for (name, value) in &self.detail.outputs {
             lines.push(format!(
                 " {} = {}",
@@ -228,6 +291,15 @@ impl<'t> RunView<'t> {
         }
         lines
     }
+}
+
+/// Longest text of one argument, in characters; `runs show --json` has all of it.
+const ARGUMENT_CHARACTERS_MAX: usize = 400;
+
+/// An argument for people: text as it is, everything else as JSON.
+fn argument(value: &serde_json::Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    fit(&safe(&text), ARGUMENT_CHARACTERS_MAX)
 }
 
 /// Steps, and items where there are few enough to read.

@@ -86,7 +86,8 @@ fn inputs(session: &Session, given: &[String]) -> Result<std::collections::BTree
             let (name, text) = one.split_once('=').ok_or_else(|| {
                 session
                     .terminal
-                    .complain(format!("`{}` is not name=value", safe(one)));
+                    .complain(format!("--input `{}` is not name=value", safe(one)));
+                session.terminal.remedy("write for example --input block_for=24h");
                 Exit::Usage
             })?;
             Ok((name.to_owned(), scalar(text)))
@@ -152,10 +153,15 @@ async fn follow(session: &Session, connected: &Connected, run: &str) -> Result<E
         }
     }
     let status = view.detail().run.status;
-    if session.terminal.live {
-        for line in view.foot() {
-            session.terminal.line(line)?;
-        }
+    let below = if session.terminal.live {
+        view.foot()
+    } else if view.detail().mode == Mode::Simulate {
+        view.would_do()
+    } else {
+        Vec::new()
+    };
+    for line in below {
+        session.terminal.line(line)?;
     }
     session.terminal.say(format!(
         " next   sortie runs show {}",

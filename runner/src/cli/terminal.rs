@@ -71,6 +71,12 @@ impl Terminal {
         written(writeln!(out, "{}", text.as_ref()))
     }
 
+    /// A result that is a whole text.
+    pub(crate) fn bytes(&self, text: &[u8]) -> Result<(), Exit> {
+        let mut out = std::io::stdout().lock();
+        written(out.write_all(text).and_then(|()| out.flush()))
+    }
+
     /// One line of talk: progress, next steps. Not with `--quiet`.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         if !self.quiet {
@@ -136,6 +142,17 @@ pub(crate) fn defang(text: &str) -> String {
         text.to_owned()
     } else {
         scheme.replace('.', "[.]")
+    }
+}
+
+/// A name of a host that must not become a link: the last dot as `[.]`. Addresses stay.
+pub(crate) fn defang_name(text: &str) -> String {
+    if text.parse::<std::net::IpAddr>().is_ok() || text.contains('/') {
+        return text.to_owned();
+    }
+    match text.rsplit_once('.') {
+        Some((before, last)) => format!("{before}[.]{last}"),
+        None => text.to_owned(),
     }
 }
 

@@ -50,7 +50,7 @@ fn token_table(token: &NewToken) -> String {
 }
 
 const SETTINGS: &str = r#"# The operator's side of this project: who we are, what we reach, what may never happen.
-# `sortie config check` tests it, `sortie config show --origin` says where each value comes from.
+# `sortie config check` tests it, `sortie doctor` says what is wrong here and how to repair it.
 # Secrets never stand here, only where they are: env:NAME, file:/path or credential:name.
 
 [organisation]

@@ -1,6 +1,6 @@
-//! A firewall that polls a block list, and what it blocks because of it.
+//! A firewall that polls block lists, and what it blocks because of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,17 +58,38 @@ pub struct Firewall(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    entries: BTreeSet<String>,
-    etag: Option<String>,
+    /// By the path it is polled from.
+    lists: BTreeMap<String, List>,
     ever: BTreeSet<String>,
     polls: Vec<Polled>,
     count: u64,
 }
 
+/// One list as it was last answered.
+#[derive(Debug, Default)]
+struct List {
+    entries: BTreeSet<String>,
+    etag: Option<String>,
+}
+
 impl Firewall {
-    /// What is blocked now.
+    /// What is blocked now, by all lists together.
     pub fn entries(&self) -> BTreeSet<String> {
-        lock(&self.0).entries.clone()
+        let state = lock(&self.0);
+        state
+            .lists
+            .values()
+            .flat_map(|list| list.entries.iter().cloned())
+            .collect()
+    }
+
+    /// What each list blocks now, by the path it is polled from.
+    pub fn lists(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let state = lock(&self.0);
+        let lists = state.lists.iter();
+        lists
+            .map(|(path, list)| (path.clone(), list.entries.clone()))
+            .collect()
     }
 
     /// What has ever been blocked.
@@ -88,10 +109,13 @@ impl Firewall {
 
     /// Polls once.
     pub async fn poll(&self, poll: &Poll) -> Polled {
-        let known = lock(&self.0).etag.clone();
+        let known = lock(&self.0)
+            .lists
+            .get(&poll.path)
+            .and_then(|list| list.etag.clone());
         let answered = tokio::time::timeout(POLL_TIMEOUT, fetch(poll, known.as_deref())).await;
         let polled = match answered {
-            Ok(Ok(Some((etag, text)))) => self.replace(etag, &text),
+            Ok(Ok(Some((etag, text)))) => self.replace(&poll.path, etag, &text),
             Ok(Ok(None)) => Polled::Unchanged,
             Ok(Err(why)) => Polled::Failed(why),
             Err(_) => Polled::Failed(format!("no answer within {} s", POLL_TIMEOUT.as_secs())),
@@ -114,14 +138,15 @@ impl Firewall {
         }
     }
 
-    fn replace(&self, etag: String, text: &str) -> Polled {
+    fn replace(&self, path: &str, etag: String, text: &str) -> Polled {
         let entries: BTreeSet<String> = text.lines().map(str::to_owned).collect();
         let mut state = lock(&self.0);
-        let added: Vec<String> = entries.difference(&state.entries).cloned().collect();
-        let removed: Vec<String> = state.entries.difference(&entries).cloned().collect();
+        let list = state.lists.entry(path.to_owned()).or_default();
+        let added: Vec<String> = entries.difference(&list.entries).cloned().collect();
+        let removed: Vec<String> = list.entries.difference(&entries).cloned().collect();
+        list.entries = entries;
+        list.etag = Some(etag.clone());
         state.ever.extend(added.iter().cloned());
-        state.entries = entries;
-        state.etag = Some(etag.clone());
         Polled::Changed { etag, added, removed }
     }
 }

@@ -366,11 +366,17 @@ fn output_words(output: &Value, reference: Option<&str>) -> String {
     }
     for field in ["urls", "attachments", "domains", "ips"] {
         let count = output.get(field).and_then(Value::as_array).map_or(0, Vec::len);
-        if count > 0 {
-            words.push(format!("{count} {field}"));
+        match count {
+            0 => {}
+            1 => words.push(format!("1 {}", field.trim_end_matches('s'))),
+            _ => words.push(format!("{count} {field}")),
         }
     }
-    if let Some(reference) = reference {
+    let reader = output.get("to").and_then(Value::as_str);
+    if let (Some(reader), Some("<")) = (reader, reference.and_then(|text| text.get(..1))) {
+        // Of a mail, who got it tells more than its message id.
+        words.push(format!("to {reader}"));
+    } else if let Some(reference) = reference {
         words.push(reference.to_owned());
     } else if words.is_empty() {
         let telling = ["domain", "ip", "cidr", "url", "to", "id", "code"];

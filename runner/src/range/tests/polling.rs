@@ -63,3 +63,39 @@ async fn the_firewall_keeps_its_list_until_it_gets_another() {
     let (_, page) = get(&range, "/range/firewall", ("x", "y")).await;
     assert!(page.as_str().unwrap().contains("<code>203.0.113.9</code>"));
 }
+
+#[tokio::test]
+async fn each_list_has_its_own_entries_and_its_own_tag() {
+    let answers = vec![
+        "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 12\r\nconnection: close\r\n\r\n203.0.113.7\n",
+        "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 13\r\nconnection: close\r\n\r\nevil.example\n",
+        "HTTP/1.1 200 OK\r\netag: \"2\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    ];
+    let (server, seen) = scripted(answers).await;
+    let range = range().await;
+    let poll = |path: &str| Poll {
+        server,
+        path: path.to_owned(),
+        token: "t".to_owned(),
+        every: Duration::from_secs(1),
+    };
+    let firewall = range.firewall();
+    firewall.poll(&poll("/edl/ville-exemple/ip.txt")).await;
+    firewall.poll(&poll("/edl/ville-exemple/domain.txt")).await;
+    assert_eq!(
+        firewall.entries().into_iter().collect::<Vec<_>>(),
+        ["203.0.113.7", "evil.example"]
+    );
+    firewall.poll(&poll("/edl/ville-exemple/ip.txt")).await;
+    assert_eq!(
+        firewall.entries().into_iter().collect::<Vec<_>>(),
+        ["evil.example"]
+    );
+    assert_eq!(firewall.lists().len(), 2);
+    let seen = seen.await.unwrap();
+    assert!(
+        !seen[1].contains("if-none-match"),
+        "a tag belongs to one list: {}",
+        seen[1]
+    );
+}
