@@ -274,19 +274,21 @@ impl Session {
 
     /// Says why an operation was not done, and gives its exit code.
     fn failed(&self, error: &OperationError) -> Exit {
-        self.terminal.complain(terminal::safe(&error.to_string()));
-        if let OperationError::Invalid { findings, .. } = error {
-            for finding in findings {
-                let place = finding
-                    .place
-                    .as_deref()
-                    .map_or_else(String::new, |place| format!("{place}: "));
-                self.terminal
-                    .say(format!("  {place}{}", terminal::safe(&finding.message)));
-                for help in &finding.help {
-                    self.terminal.remedy(terminal::safe(help));
+        match error {
+            OperationError::Invalid { findings, .. } if !findings.is_empty() => {
+                for finding in findings {
+                    let place = finding
+                        .place
+                        .as_deref()
+                        .map_or_else(String::new, |place| format!("{}: ", terminal::safe(place)));
+                    self.terminal
+                        .complain(format!("{place}{}", terminal::safe(&finding.message)));
+                    for help in &finding.help {
+                        self.terminal.remedy(terminal::safe(help));
+                    }
                 }
             }
+            _ => self.terminal.complain(terminal::safe(&error.to_string())),
         }
         if let Some(help) = error.help() {
             self.terminal.remedy(help);

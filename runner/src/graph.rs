@@ -185,7 +185,7 @@ pub fn ascii(plan: &Plan) -> String {
     text
 }
 
-const BOX_WIDTH: usize = 236;
+const BOX_WIDTH: usize = 272;
 const BOX_HEIGHT: usize = 66;
 const GAP_X: usize = 24;
 const GAP_Y: usize = 46;
@@ -194,11 +194,11 @@ const HEADING: usize = 34;
 const SECTION_TITLE: usize = 24;
 const LEGEND: usize = 30;
 /// Characters that fit into a box, by the size of their line.
-const NAME_CHARACTERS: usize = 37;
+const NAME_CHARACTERS: usize = 36;
 const SMALL_CHARACTERS: usize = 41;
 
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1b2430}.t{font-size:17px;font-weight:600}\
-.i{font-weight:600}.s,.a{font-size:11px;fill:#5a6675}rect{fill:#f4f7fa;stroke:#8796a8}\
+.i{font-weight:600}.n{font-size:12px}.s,.a{font-size:11px;fill:#5a6675}rect{fill:#f4f7fa;stroke:#8796a8}\
 .e rect{fill:#fff3e0;stroke:#c77700;stroke-width:2}path{fill:none;stroke:#8796a8;stroke-width:1.5}\
 .c{stroke-dasharray:5 3}.h{fill:#8796a8;stroke:none}\
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.s,.a{fill:#9aa7b4}rect{fill:#1c2530;stroke:#6b7a8c}\
@@ -364,7 +364,7 @@ fn draw_boxes(placed: &[Placed<'_>], at: &BTreeMap<&str, (usize, usize)>, body: 
             body,
             "<g{class}><title>{}</title><rect{dashed} rx=\"8\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\"/>\
 <text x=\"{text}\" y=\"{}\"><tspan class=\"i\">{}</tspan><tspan class=\"a\" dx=\"8\">{}{each}</tspan></text>\
-<text x=\"{text}\" y=\"{}\">{}</text><text class=\"a\" x=\"{text}\" y=\"{}\">{}</text></g>",
+<text class=\"n\" x=\"{text}\" y=\"{}\">{}</text><text class=\"a\" x=\"{text}\" y=\"{}\">{}</text></g>",
             escape(&describe(step)),
             y + 20,
             escape(&step.id),

@@ -65,7 +65,7 @@ async fn in_soc(soc: &Soc, arguments: &[&str]) -> Done {
     run.await.unwrap().into()
 }
 
-const NETWORK_ALERT: &str = r#"{"format": "sortie.incident/1", "type": "ids-alert", "title": "Scan from outside", "severity": "high",
+const NETWORK_ALERT: &str = r#"{"type": "ids-alert", "title": "Scan from outside", "severity": "high",
   "signature": {"id": "1:2001219", "name": "ET SCAN", "blocked": false},
   "network": {"source_ip": "203.0.113.7", "destination_ip": "198.51.100.9", "direction": "inbound"}}"#;
 

@@ -21,7 +21,7 @@ use super::arguments::Demo;
 use super::exit_code::Exit;
 use super::run_view::{RunView, exit_of};
 use super::serve::{listen, open, signalled};
-use super::terminal::{defang_name, safe};
+use super::terminal::{defang_name, fit, safe};
 use super::{Session, diagnostics};
 use crate::app::App;
 use crate::demo;
@@ -177,7 +177,7 @@ fn head(session: &Session, app: &App, range: &Range, served: &str) -> Result<(),
     for line in [
         String::new(),
         format!(
-            " {}  everything runs on this machine, nothing leaves it (127.0.0.1 only)",
+            " {}  everything runs on 127.0.0.1, nothing leaves this machine",
             bold("sortie demo")
         ),
         String::new(),
@@ -187,13 +187,11 @@ fn head(session: &Session, app: &App, range: &Range, served: &str) -> Result<(),
             range.http()
         ),
         format!(
-            " firewall     http://{}/range/firewall    what is really blocked: it polls our block list",
+            " firewall     http://{}/range/firewall    what is really blocked",
             range.http()
         ),
-        format!(
-            " rollout      auto: {}. A new playbook is off until an entity turns it on.",
-            auto.join(", ")
-        ),
+        format!(" rollout      auto: {}", auto.join(",\n                    ")),
+        "              a new playbook is off until an entity turns it on".to_owned(),
         String::new(),
     ] {
         terminal.line(line)?;
@@ -343,20 +341,23 @@ async fn aftermath(session: &Session, range: &Range) -> Result<(), Exit> {
     // A firewall that does not poll in time is shown with what it has.
     let _ = tokio::time::timeout(POLL_PATIENCE, polled).await;
     terminal.line(" What the outside saw")?;
+    let shown = |line: String| {
+        if terminal.live {
+            fit(&line, terminal.width)
+        } else {
+            line
+        }
+    };
     for mail in range.mailbox().all() {
-        terminal.line(format!(
-            "   mail to {}: {}",
-            safe(&mail.to.join(", ")),
-            safe(&subject(&mail.raw))
-        ))?;
+        terminal.line(format!("   mail to {}", safe(&mail.to.join(", "))))?;
+        terminal.line(shown(format!("     {}", safe(&subject(&mail.raw)))))?;
     }
     for (path, entries) in range.firewall().lists() {
         for entry in entries {
-            terminal.line(format!(
-                "   the firewall of {} blocks {}   ({path})",
-                demo::ENTITY,
-                safe(&defang_name(&entry)),
-            ))?;
+            let entry = safe(&defang_name(&entry));
+            terminal.line(shown(format!(
+                "   firewall blocks {entry}   (polled from {path})"
+            )))?;
         }
     }
     terminal.line("")

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use playbooks::marking::EffectClass;
 use state::event::{Event, Mode, RunStatus};
+use web::timeline::{StepLine, Timeline};
 use web::view::{RunChange, RunDetail, StepState, StepView};
 
 use super::exit_code::Exit;
@@ -33,14 +34,26 @@ const ITEM_LINES_MAX: usize = 20;
 pub(crate) struct RunView<'t> {
     terminal: &'t Terminal,
     detail: RunDetail,
+    /// The same list of steps, kept current by the events that arrive.
+    timeline: Timeline,
     drawn: usize,
 }
 
 impl<'t> RunView<'t> {
     pub(crate) fn new(terminal: &'t Terminal, detail: RunDetail) -> Self {
+        let lines = detail.steps.iter().filter(|step| step.item.is_none());
+        let mut timeline = Timeline::new(lines.map(|step| StepLine {
+            id: step.step.clone(),
+            name: step.name.clone(),
+            class: step.class,
+        }));
+        for recorded in &detail.events {
+            timeline.apply(recorded);
+        }
         Self {
             terminal,
             detail,
+            timeline,
             drawn: 0,
         }
     }
@@ -115,24 +128,15 @@ impl<'t> RunView<'t> {
     pub(crate) fn change(&mut self, change: RunChange) -> Result<(), Exit> {
         self.detail.run.status = change.status;
         self.detail.run.updated_at = change.at;
-        let step = change.step.clone();
         if let Event::Closed { summary, outputs, .. } = &change.event.event {
             self.detail.run.note.clone_from(summary);
             self.detail.outputs = outputs.clone();
         }
-        if let Some(step) = change.step {
-            match self
-                .detail
-                .steps
-                .iter_mut()
-                .find(|line| (&line.step, line.item) == (&step.step, step.item))
-            {
-                Some(line) => *line = step,
-                None => self.insert(step),
-            }
-        }
+        let step = change.step;
         let moved = change.event;
         if self.detail.events.last().is_none_or(|last| last.seq < moved.seq) {
+            self.timeline.apply(&moved);
+            self.detail.steps = self.timeline.rows();
             self.detail.events.push(moved.clone());
         }
         if self.terminal.live {
@@ -140,12 +144,6 @@ impl<'t> RunView<'t> {
         } else {
             self.plain(&moved.event, moved.at, step.as_ref())
         }
-    }
-
-    fn insert(&mut self, step: StepView) {
-        let after = self.detail.steps.iter().rposition(|line| line.step == step.step);
-        let at = after.map_or(self.detail.steps.len(), |index| index + 1);
-        self.detail.steps.insert(at, step);
     }
 
     /// One event, one line, stable: for pipes, logs and screen readers.

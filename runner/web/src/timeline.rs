@@ -356,12 +356,12 @@ fn output_words(output: &Value, reference: Option<&str>) -> String {
             format!("{answered} answered, {failed} did not")
         });
     }
-    for field in ["age", "registrar", "as_name"] {
+    for (field, label) in [("age", "age"), ("registrar", "registrar"), ("as_name", "network")] {
         words.extend(
             output
                 .get(field)
                 .and_then(Value::as_str)
-                .map(|text| format!("{field} {text}")),
+                .map(|text| format!("{label} {text}")),
         );
     }
     for field in ["urls", "attachments", "domains", "ips"] {
