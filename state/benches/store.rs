@@ -159,7 +159,7 @@ fn opening(criterion: &mut Criterion) {
 
 /// What one incident with a run of 25 events in 9 commits costs on the disk.
 fn disk_per_incident(_: &mut Criterion) {
-    const INCIDENTS: u64 = 4_000;
+    const INCIDENTS: u64 = 20_000;
     let folder = folder();
     let runtime = runtime();
     runtime.block_on(async {
@@ -219,5 +219,5 @@ async fn one_incident(store: &dyn Store, number: u64) {
     store.commit(commit(number, at, 3, end)).await.expect("stored");
 }
 
-criterion_group!(benches, durable_events, accept, opening, disk_per_incident);
+criterion_group!(benches, disk_per_incident, durable_events, accept, opening);
 criterion_main!(benches);

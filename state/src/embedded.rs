@@ -400,7 +400,7 @@ impl Batch<'_> {
         let record = lookup::decode(frame, self.files)?;
         if record.entries() != u64::from(frame.head.entries) {
             return Err(StoreError::Damaged {
-                place: format!("the journal at {:?}", frame.at),
+                place: frame.at.to_string(),
                 reason: "the frame and its record differ in the number of entries".to_owned(),
             });
         }

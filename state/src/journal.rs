@@ -68,6 +68,12 @@ impl Position {
     }
 }
 
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "journal/{:08}.journal at byte {}", self.segment, self.offset)
+    }
+}
+
 /// The file of a segment.
 pub(crate) fn segment_path(folder: &Path, segment: u32) -> PathBuf {
     folder.join(format!("{segment:08}.journal"))

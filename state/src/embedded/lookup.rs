@@ -19,7 +19,7 @@ use crate::store::{
 /// Reads the record of a frame.
 pub(super) fn decode(frame: &Frame, files: &Files) -> Result<Record, StoreError> {
     let damaged = |reason: String| StoreError::Damaged {
-        place: format!("the journal at {:?}", frame.at),
+        place: frame.at.to_string(),
         reason,
     };
     let from_file;

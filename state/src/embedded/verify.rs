@@ -31,7 +31,7 @@ impl Shared {
             }
             if frame.head.previous != hash || frame.head.first != verified.entries {
                 return Err(StoreError::Damaged {
-                    place: format!("the journal at {:?}", frame.at),
+                    place: frame.at.to_string(),
                     reason: "the frame does not go on from the one before".to_owned(),
                 });
             }

@@ -86,10 +86,7 @@ impl Projection<'_, '_> {
     fn lost<T>(&self, found: Option<T>, what: &dyn std::fmt::Display) -> Result<T, StoreError> {
         found.ok_or_else(|| StoreError::Damaged {
             place: "the index".to_owned(),
-            reason: format!(
-                "the journal at {:?} is about {what}, which the index does not know",
-                self.at
-            ),
+            reason: format!("{} is about {what}, which the index does not know", self.at),
         })
     }
 
