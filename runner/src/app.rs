@@ -119,6 +119,7 @@ impl App {
             registry,
             files: Arc::new(StoreFiles(Arc::clone(&store))),
             operator: Arc::new(settings.operator.clone()),
+            limits: settings.limits,
             clock,
         });
         let weakened = project::weakened(&settings);
@@ -130,7 +131,7 @@ impl App {
         };
         store.note(note, now).await?;
         Ok(Self {
-            operations: LocalOperations::new(dispatcher.clone(), now, weakened),
+            operations: LocalOperations::new(dispatcher.clone(), now, weakened, &settings),
             dispatcher,
             tokens,
             warnings: loaded.diagnostics,

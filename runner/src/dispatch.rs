@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::live::Feed;
 
+use crate::config::Limits;
 use crate::library::{Compiled, Library};
+use crate::limits::Places;
 use actions::clock::Clock;
 
 mod batch;
@@ -82,6 +84,8 @@ pub struct Parts {
     pub files: Arc<dyn Files>,
     /// The operator's side.
     pub operator: Arc<Operator>,
+    /// How much at once.
+    pub limits: Limits,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -109,6 +113,10 @@ struct Inner {
     clock: Arc<dyn Clock>,
     workers: Mutex<HashMap<RunId, mpsc::Sender<Message>>>,
     slots: Semaphore,
+    /// Of each entity, so that one in trouble does not take all of [`RUNS_ACTIVE_MAX`].
+    places: Places,
+    /// Steps that are performed at once.
+    steps: Semaphore,
     timers: timers::Timers,
     setbacks: setbacks::Setbacks,
     returning: expiry::Returning,
@@ -156,6 +164,10 @@ impl Dispatcher {
                 clock: parts.clock,
                 workers: Mutex::default(),
                 slots: Semaphore::new(RUNS_ACTIVE_MAX),
+                places: Places::new(&parts.limits),
+                steps: Semaphore::new(
+                    usize::try_from(parts.limits.steps_at_once).map_or(1, |steps| steps.max(1)),
+                ),
                 timers: timers::Timers::default(),
                 setbacks: setbacks::Setbacks::default(),
                 returning: expiry::Returning::default(),

@@ -14,6 +14,7 @@ pub mod graph;
 pub mod intake;
 pub mod json_strict;
 pub mod library;
+pub(crate) mod limits;
 pub mod operations;
 pub mod project;
 pub mod range;

@@ -1,14 +1,15 @@
 //! Everything a user can do, in this process: the one implementation of [`web::Operations`].
 //!
 //! Owns the permission check of each operation. Reads go to the store under the caller's scope,
-//! changes go through intake and the dispatcher.
+//! changes go through intake (see [`taking_in`]) and the dispatcher.
+
+mod taking_in;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use playbooks::names::Names;
 use playbooks::operator::Rollout;
@@ -17,20 +18,21 @@ use state::access::{Permission, Principal, Scope};
 use state::event::{Event, Mode, Recorded, Seq};
 use state::ids::{EntityId, IncidentId, RunId};
 use state::store::{
-    Accepted, AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, NewIncident, Page, PageRequest,
-    RunFilter, RunSummary, StoredIncident,
+    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter, RunSummary,
 };
 use web::operations::{Answer, RunStream};
 use web::timeline::{StepLine, Timeline};
 use web::view::{
-    BlockList, Content, Figures, Finding, IncidentChoice, IncidentDetail, ListKind, MatchView, PlaybookView,
-    Readiness, RunDetail, RunStarted, RunView, StartRun, Submission, SubmitReport, Submitted,
+    BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Readiness, RunDetail, RunStarted,
+    RunView, StartRun, Submission, SubmitReport,
 };
 use web::{OperationError, Operations};
 
+use crate::config::Settings;
 use crate::dispatch::{ByHand, CancelError, Dispatcher, StartError};
-use crate::intake::{self, Mapped, MappedIncident, Mapper, MappingContext};
+use crate::intake::Source;
 use crate::library::{Compiled, compile_kept};
+use crate::limits::AlertRate;
 
 /// The operations of this process.
 #[derive(Debug, Clone)]
@@ -38,15 +40,25 @@ pub struct LocalOperations {
     dispatcher: Dispatcher,
     started_at: Timestamp,
     weakened: Arc<[String]>,
+    sources: Arc<BTreeMap<String, Source>>,
+    rate: Arc<AlertRate>,
 }
 
 impl LocalOperations {
-    /// Operations over a dispatcher. `weakened` are settings weaker than the default, in words.
-    pub fn new(dispatcher: Dispatcher, started_at: Timestamp, weakened: Vec<String>) -> Self {
+    /// Operations over a dispatcher, under the settings of an operator. `weakened` are those that
+    /// are weaker than the default, in words.
+    pub fn new(
+        dispatcher: Dispatcher,
+        started_at: Timestamp,
+        weakened: Vec<String>,
+        settings: &Settings,
+    ) -> Self {
         Self {
             dispatcher,
             started_at,
             weakened: weakened.into(),
+            sources: Arc::new(settings.sources.clone()),
+            rate: Arc::new(AlertRate::new(&settings.limits)),
         }
     }
 
@@ -58,120 +70,6 @@ impl LocalOperations {
             });
         }
         Ok(())
-    }
-
-    /// The entity that new data belongs to: the caller's choice within its reach, else its only one.
-    fn entity_for(&self, scope: &Scope, wanted: Option<&EntityId>) -> Answer<EntityId> {
-        let operator = self.dispatcher.operator();
-        let reachable: Vec<EntityId> = operator
-            .entities
-            .keys()
-            .filter_map(|id| id.parse().ok())
-            .filter(|entity| scope.covers(entity))
-            .collect();
-        match (wanted, reachable.as_slice()) {
-            (Some(wanted), _) if reachable.contains(wanted) => Ok(wanted.clone()),
-            (Some(wanted), _) => Err(OperationError::not_found(format!("entity `{wanted}`"))),
-            (None, [only]) => Ok(only.clone()),
-            (None, []) => Err(OperationError::Denied {
-                why: "this token reaches no entity".to_owned(),
-            }),
-            (None, _) => Err(OperationError::invalid(
-                "say whose incident this is: several entities are within reach, and none is named",
-            )),
-        }
-    }
-
-    /// Turns bytes into incidents of an entity, not yet kept.
-    fn mapped(&self, entity: &EntityId, content: &Content, bytes: &[u8]) -> Answer<(Mapper, Vec<Mapped>)> {
-        let operator = self.dispatcher.operator();
-        let Some(facts) = operator.entities.get(entity.as_str()) else {
-            return Err(OperationError::not_found(format!("entity `{entity}`")));
-        };
-        let mapper = match content {
-            Content::Json => Mapper::Json,
-            Content::Mail => Mapper::Mail,
-            Content::Mapper(name) if name == "auto" => Mapper::detect(bytes).map_err(invalid)?,
-            Content::Mapper(name) => Mapper::by_name(name)
-                .ok_or_else(|| OperationError::not_found(format!("alert format `{name}`")))?,
-        };
-        let context = MappingContext {
-            entity: facts,
-            now: self.dispatcher.now(),
-        };
-        Ok((mapper, intake::map(mapper, bytes, &context).map_err(invalid)?))
-    }
-
-    /// Keeps the files of an incident, and gives what the store needs to accept it.
-    async fn prepared(
-        &self,
-        caller: &Principal,
-        entity: &EntityId,
-        mapper: Mapper,
-        part: MappedIncident,
-    ) -> Answer<NewIncident> {
-        for file in part.files {
-            self.dispatcher.store().put_file(file.bytes).await?;
-        }
-        Ok(NewIncident {
-            entity: entity.clone(),
-            source: mapper.name().to_owned(),
-            dedup_key: part.dedup_key,
-            dedup_within: part.dedup_within,
-            incident: part.incident,
-            actor: caller.actor().clone(),
-            at: self.dispatcher.now(),
-        })
-    }
-
-    /// Keeps the incidents of a submission. Their triggers are decided after that.
-    async fn take(
-        &self,
-        caller: &Principal,
-        entity: &EntityId,
-        submission: &Submission,
-    ) -> Answer<SubmitReport> {
-        let (mapper, mapped) = self.mapped(entity, &submission.content, &submission.bytes)?;
-        let mut results = Vec::with_capacity(mapped.len());
-        for one in mapped {
-            results.push(match one {
-                Mapped::Incident(part) => {
-                    let new = self.prepared(caller, entity, mapper, *part).await?;
-                    match self.dispatcher.accept(new).await? {
-                        Accepted::New(id) => Submitted::Accepted { id },
-                        Accepted::Duplicate { of, count } => Submitted::Duplicate { id: of, count },
-                    }
-                }
-                Mapped::Ignored { why } => Submitted::Ignored { why },
-            });
-        }
-        Ok(SubmitReport { results })
-    }
-
-    /// Keeps the one incident that comes with a start by hand. Triggers are not asked: whoever
-    /// starts by hand has decided what runs.
-    async fn take_for_hand(
-        &self,
-        caller: &Principal,
-        entity: &EntityId,
-        content: &Content,
-        bytes: &[u8],
-    ) -> Answer<IncidentId> {
-        let (mapper, mapped) = self.mapped(entity, content, bytes)?;
-        let mut mapped = mapped.into_iter();
-        match (mapped.next(), mapped.next()) {
-            (Some(Mapped::Incident(part)), None) => {
-                let new = self.prepared(caller, entity, mapper, *part).await?;
-                Ok(self.dispatcher.accept_for_hand(new).await?)
-            }
-            (Some(Mapped::Ignored { why }), None) => {
-                Err(OperationError::invalid(format!("this is no incident: {why}")))
-            }
-            (None, _) => Err(OperationError::invalid("there is no incident in it")),
-            (Some(_), Some(_)) => Err(OperationError::invalid(
-                "there are several incidents in it and a run works on one; take them in first, then name one",
-            )),
-        }
     }
 
     async fn summary(&self, scope: &Scope, run: &str) -> Answer<RunSummary> {
@@ -230,46 +128,6 @@ impl LocalOperations {
             class: step.action.effect,
         }))
     }
-
-    /// The incident a run by hand works on, kept.
-    async fn chosen(
-        &self,
-        caller: &Principal,
-        scope: &Scope,
-        choice: Option<&IncidentChoice>,
-        entity: Option<&EntityId>,
-    ) -> Answer<Option<StoredIncident>> {
-        let id = match choice {
-            None => return Ok(None),
-            Some(IncidentChoice::Id(id)) => id.clone(),
-            Some(IncidentChoice::Inline(value)) => {
-                let entity = self.entity_for(scope, entity)?;
-                let bytes = serde_json::to_vec(value).map_err(OperationError::internal)?;
-                self.take_for_hand(caller, &entity, &Content::Json, &bytes)
-                    .await?
-            }
-            Some(IncidentChoice::Raw { format, base64 }) => {
-                let entity = self.entity_for(scope, entity)?;
-                let bytes = STANDARD
-                    .decode(base64)
-                    .map_err(|error| OperationError::invalid(format!("`base64` is not base64: {error}")))?;
-                self.take_for_hand(caller, &entity, &Content::Mapper(format.clone()), &bytes)
-                    .await?
-            }
-        };
-        let found = self.dispatcher.store().incident_in(scope, &id).await?;
-        found
-            .map(Some)
-            .ok_or_else(|| OperationError::not_found(format!("incident {id}")))
-    }
-}
-
-/// A refusal of intake as the API says it.
-fn invalid(refusal: intake::Refusal) -> OperationError {
-    OperationError::Invalid {
-        message: refusal.to_string(),
-        findings: vec![Finding::error(refusal.reason, refusal.place).with_help(refusal.remedy)],
-    }
 }
 
 #[async_trait]
@@ -277,8 +135,7 @@ impl Operations for LocalOperations {
     async fn submit(&self, caller: &Principal, submission: Submission) -> Answer<SubmitReport> {
         let scope = caller.scope(Permission::Submit)?;
         self.not_draining()?;
-        let entity = self.entity_for(&scope, submission.entity.as_ref())?;
-        self.take(caller, &entity, &submission).await
+        self.take(caller, &scope, &submission).await
     }
 
     async fn incidents(

@@ -81,10 +81,18 @@ house = true                         # ours: no marking ceiling
 # pap = "amber"
 # rate = "4/min"
 
-# Alerts of a sensor go to the entity written here, whatever they say themselves.
+# Alerts posted to /api/v1/intake/border-ids go to the entity written here, whatever they say
+# themselves. For many sensors: sensor_field = "host", sensors = { "sensor-1" = "example-town" }
 # [sources.border-ids]
 # format = "suricata"
 # entity = "example-town"
+
+# How much at once. More alerts are refused with 429 and a time; more runs wait their turn.
+# [limits]
+# alerts_per_second = 10             # of one entity, over time
+# alerts_burst = 200                 # of one entity, at once
+# active_runs_per_entity = 50
+# steps_at_once = 64                 # over all runs
 "#;
 
 const TOKENS_NONE: &str = "

@@ -77,14 +77,7 @@ impl Worker {
 
     pub(super) async fn run(mut self, first: Message) {
         let dispatcher = self.dispatcher.clone();
-        let Ok(_slot) = dispatcher.inner.slots.acquire().await else {
-            return;
-        };
-        if dispatcher.is_draining() {
-            self.leave();
-            return;
-        }
-        let worked = AssertUnwindSafe(self.work(first)).catch_unwind().await;
+        let worked = AssertUnwindSafe(self.in_turn(first)).catch_unwind().await;
         let worked = worked.unwrap_or_else(|_| {
             Err(Trouble::Run(
                 "working on it panicked; please report this with the log".to_owned(),
@@ -114,8 +107,31 @@ impl Worker {
             .remove(&self.run);
     }
 
-    async fn work(&mut self, first: Message) -> Result<(), Trouble> {
-        let mut loaded = self.load().await?;
+    /// Waits for a place among the active runs, of its entity and of all, and works.
+    async fn in_turn(&mut self, first: Message) -> Result<(), Trouble> {
+        let dispatcher = self.dispatcher.clone();
+        let mut place = None;
+        loop {
+            let slot = dispatcher.inner.slots.acquire().await;
+            if slot.is_err() || dispatcher.is_draining() {
+                self.leave();
+                return Ok(());
+            }
+            let loaded = self.load().await?;
+            let places = dispatcher.inner.places.of(&loaded.started.entity);
+            if place.is_none() {
+                place = Arc::clone(&places).try_acquire_owned().ok();
+            }
+            if place.is_some() {
+                return self.work(loaded, first).await;
+            }
+            // A run that waits for its entity's turn holds neither memory nor a place of others.
+            drop((loaded, slot));
+            place = places.acquire_owned().await.ok();
+        }
+    }
+
+    async fn work(&mut self, mut loaded: Loaded, first: Message) -> Result<(), Trouble> {
         let mut answers: JoinSet<Answer> = JoinSet::new();
         let mut under_way: BTreeSet<(Path, bool)> = BTreeSet::new();
         // Nobody is at work on what this worker did not begin: what is intended was lost, by a

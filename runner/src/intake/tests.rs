@@ -25,7 +25,7 @@ fn ville() -> Entity {
         "id": "ville-exemple", "name": "Ville d'Exemple", "language": "fr", "timezone": "Europe/Paris",
         "domains": ["ville.example"], "networks": ["198.51.100.0/24"], "contacts": {}, "policy": {},
         "settings": {}, "never_block": [], "connections": {}, "rollout": {},
-        "marking": {"tlp": "amber", "pap": "green"},
+        "marking": {"tlp": "amber", "pap": "amber"},
     }))
     .unwrap()
 }

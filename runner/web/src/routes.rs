@@ -132,7 +132,7 @@ pub static ROUTES: &[Route] = &[
         door: needs(Permission::Submit, |call| Box::pin(api::incidents::intake(call))),
         accepts: &[Media::Json, Media::NdJson, Media::Mail],
         query: query::SUBMIT_KEYS,
-        summary: "Take in alerts in the form that a named mapper reads",
+        summary: "Take in alerts from a configured source, or in the form that a named mapper reads",
         answers: &[
             (
                 202,
