@@ -8,7 +8,11 @@
 
 mod command_line;
 mod crash;
+mod examples;
+mod hostile;
+mod intake;
 mod setbacks;
+mod tenancy;
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_sortie-under-test");

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -51,7 +52,8 @@ impl Soc {
             ..Options::default()
         })
         .await?;
-        let (token, table) = token().ok_or_else(|| io::Error::other("no token could be made"))?;
+        let (token, table) =
+            token("test", Reach::All, 0).ok_or_else(|| io::Error::other("no token could be made"))?;
         demo::write_project(folder.path(), &range, &[table])?;
         Ok(Self {
             folder,
@@ -73,9 +75,23 @@ impl Soc {
         command
     }
 
+    /// Adds text at the end of a file of the project.
+    pub fn append(&self, file: &str, text: &str) -> io::Result<()> {
+        use std::io::Write as _;
+        let mut file = std::fs::File::options()
+            .append(true)
+            .open(self.project().join(file))?;
+        file.write_all(text.as_bytes())
+    }
+
     /// Starts `sortie serve`. `kill_at` cuts it at one of its writes (`after:7`).
     pub fn serve(&self, kill_at: Option<&str>) -> io::Result<Process> {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        self.serve_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), kill_at)
+    }
+
+    /// Starts `sortie serve` at an address, for tests that use tokens.
+    pub fn serve_at(&self, address: SocketAddr, kill_at: Option<&str>) -> io::Result<Process> {
+        let mut command = self.command(&["serve", "--listen", &address.to_string()]);
         if let Some(place) = kill_at {
             command.env("SORTIE_TEST_KILL_AT", place);
         }
@@ -158,20 +174,27 @@ impl Drop for Process {
     }
 }
 
-/// A token for everything, and its table for sortie.toml.
-fn token() -> Option<(String, String)> {
+/// A loopback address that was free a moment ago.
+pub fn free_address() -> io::Result<SocketAddr> {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+/// A token with every permission within a reach, and its table for sortie.toml. Tokens of one
+/// project need different seeds.
+pub fn token(name: &str, reach: Reach, seed: u8) -> Option<(String, String)> {
     #[expect(clippy::disallowed_methods, reason = "a token of a test lives from now on")]
     let now = Timestamp::now();
-    let random: [u8; TOKEN_RANDOM_BYTES] = std::array::from_fn(|place| u8::try_from(place).unwrap_or(0));
+    let random: [u8; TOKEN_RANDOM_BYTES] =
+        std::array::from_fn(|place| u8::try_from(place).unwrap_or(0).wrapping_add(seed));
     let grant = TokenGrant {
-        name: "test".to_owned(),
+        name: name.to_owned(),
         permissions: BTreeSet::from([
             Permission::Submit,
             Permission::See,
             Permission::Start,
             Permission::Audit,
         ]),
-        reach: Reach::All,
+        reach,
         expires_at: now.checked_add(SignedDuration::from_hours(24)).ok()?,
     };
     let (token, record) = TokenRecord::mint(&random, grant, now).ok()?;
@@ -183,19 +206,29 @@ pub fn entity() -> Option<EntityId> {
     demo::ENTITY.parse().ok()
 }
 
-/// Submits bytes as one incident; what became of it.
+/// Submits bytes as one incident of the demo's entity; what became of it.
 pub async fn submit(
     client: &impl Operations<Myself>,
     content: Content,
     bytes: Vec<u8>,
 ) -> Result<Option<Submitted>, OperationError> {
+    let results = submit_for(client, entity(), content, bytes).await?;
+    Ok(results.into_iter().next())
+}
+
+/// Submits bytes for an entity, or for the only one in reach; what became of each alert.
+pub async fn submit_for(
+    client: &impl Operations<Myself>,
+    entity: Option<EntityId>,
+    content: Content,
+    bytes: Vec<u8>,
+) -> Result<Vec<Submitted>, OperationError> {
     let submission = Submission {
         content,
         bytes: bytes.into(),
-        entity: entity(),
+        entity,
     };
-    let report = client.submit(&Myself, submission).await?;
-    Ok(report.results.into_iter().next())
+    Ok(client.submit(&Myself, submission).await?.results)
 }
 
 /// Every run, oldest last.
