@@ -62,10 +62,10 @@ const NOT_BUILT: &[(&str, &str)] = &[
         "an effect runs only where an entity's `policy` has `auto: true`",
     ),
     ("rollout", "a playbook that an entity file does not name is off"),
-    ("users", "people use tokens for now"),
-    ("oidc", "people use tokens for now"),
+    ("users", "people use tokens"),
+    ("oidc", "people use tokens"),
     ("webhooks", "alerts are posted with a token"),
-    ("cluster", "Sortie runs on one machine for now"),
+    ("cluster", "Sortie runs on one machine"),
     ("audit", "the audit log needs no settings"),
 ];
 

@@ -46,6 +46,9 @@ pub const DRAIN_SECONDS_MAX: u64 = 25;
 /// How long somebody who cancels a run waits until that is recorded.
 pub const CANCEL_SECONDS_MAX: u64 = 10;
 
+/// How often the store is asked whether it still acknowledges.
+const WATCH_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What a run's worker is told.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -180,6 +183,7 @@ impl Dispatcher {
             }),
         };
         dispatcher.spawn_timers();
+        dispatcher.spawn_watch();
         dispatcher
     }
 
@@ -400,6 +404,23 @@ impl Dispatcher {
             catalog: &*self.inner.registry,
             blocks_last_hour,
         }
+    }
+
+    /// Notices a store that stopped while nobody wrote, or whose error went to somebody else.
+    fn spawn_watch(&self) {
+        let dispatcher = self.clone();
+        tokio::spawn(async move {
+            loop {
+                if let Some(reason) = dispatcher.inner.store.stopped() {
+                    return dispatcher.break_down(&StoreError::Stopped { reason });
+                }
+                tokio::select! {
+                    () = dispatcher.inner.draining.cancelled() => return,
+                    () = dispatcher.inner.broken.cancelled() => return,
+                    () = tokio::time::sleep(WATCH_EVERY) => {}
+                }
+            }
+        });
     }
 
     /// The store can acknowledge nothing more: say it loudly and end.

@@ -98,6 +98,12 @@ pub enum StoreError {
 /// The store. Writers are acknowledged only when durable; readers see every acknowledged write.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Why nothing more is acknowledged until the next start; none while all is well. Never waits.
+    /// A store that cannot fail by itself need not say anything.
+    fn stopped(&self) -> Option<Arc<str>> {
+        None
+    }
+
     // --- writing: the runner itself --------------------------------------------------------
 
     /// Keeps an incident and gives it its reference; equal dedup keys are counted instead. The

@@ -9,6 +9,7 @@
 mod command_line;
 mod crash;
 mod examples;
+mod expiry;
 mod hostile;
 mod intake;
 mod setbacks;

@@ -15,6 +15,7 @@ use state::event::{Event, RunStatus};
 use state::store::StoreError;
 use tests::hooked::{Hook, Hooked, Write};
 use tests::soc::{self, Soc};
+use web::operations::Myself;
 use web::view::{Content, RunView, StepState};
 
 use crate::BINARY;
@@ -300,4 +301,24 @@ async fn a_run_that_is_over_cannot_be_cancelled_and_says_so() {
         .await;
     assert_eq!(refused.unwrap_err().to_string(), "the run is over");
     app.close().await;
+}
+
+/// A store that has stopped while nobody wrote.
+struct Stopped;
+
+impl Hook for Stopped {
+    fn stopped(&self) -> Option<Arc<str>> {
+        Some("a sync failed".into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_stops_by_itself_ends_the_process() {
+    let soc = Soc::new(BINARY).await.unwrap();
+    let app = open(&soc, Arc::new(Stopped)).await;
+    let noticed = tokio::time::timeout(soc::PATIENCE, app.dispatcher.broken()).await;
+    assert!(noticed.is_ok(), "nobody noticed that the store had stopped");
+    let readiness = web::Operations::<Myself>::readiness(&app.as_operator()).await;
+    assert!(!readiness.ready);
+    assert!(readiness.why.unwrap().contains("the store stopped"));
 }

@@ -40,6 +40,11 @@ pub trait Hook: Send + Sync {
         Ok(())
     }
 
+    /// Why the store has stopped, if the test wants that.
+    fn stopped(&self) -> Option<Arc<str>> {
+        None
+    }
+
     /// When it is durable, and before anybody hears of it.
     fn after(&self, _write: &Write) {}
 }
@@ -76,6 +81,9 @@ impl Hooked {
 
 #[async_trait]
 impl Store for Hooked {
+    fn stopped(&self) -> Option<Arc<str>> {
+        self.hook.stopped().or_else(|| self.inner.stopped())
+    }
     async fn accept(&self, new: NewIncident) -> Result<Accepted, StoreError> {
         self.around(Write::named("accept"), self.inner.accept(new)).await
     }

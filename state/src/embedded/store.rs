@@ -1,5 +1,7 @@
 //! The store contract, fulfilled by handing writes to the committer and reads to other threads.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -62,6 +64,10 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl Store for EmbeddedStore {
+    fn stopped(&self) -> Option<Arc<str>> {
+        self.shared.stopped.get().cloned()
+    }
+
     async fn accept(&self, new: NewIncident) -> Result<Accepted, StoreError> {
         fold::check_incident(&new)?;
         match self.write(Request::Accept(Box::new(new))).await? {
