@@ -3,25 +3,18 @@
 //! Owns the permission check of each operation. Reads go to the store under the caller's scope,
 //! changes go through intake (see [`taking_in`]) and the dispatcher.
 
-mod taking_in;
-
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use playbooks::names::Names;
 use playbooks::operator::Rollout;
 use sha2::{Digest as _, Sha256};
-use state::access::{Permission, Principal, Scope};
-use state::event::{Event, Mode, Recorded, Seq};
-use state::ids::{EntityId, IncidentId, RunId};
-use state::store::{
-    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter, RunSummary,
-};
+use state::access::{Permission, Principal};
+use state::event::Seq;
+use state::ids::{EntityId, IncidentId};
+use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter};
 use web::operations::{Answer, RunStream};
-use web::timeline::{StepLine, Timeline};
 use web::view::{
     BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Readiness, RunDetail, RunStarted,
     RunView, StartRun, Submission, SubmitReport,
@@ -31,8 +24,13 @@ use web::{OperationError, Operations};
 use crate::config::Settings;
 use crate::dispatch::{ByHand, CancelError, Dispatcher, StartError};
 use crate::intake::Source;
-use crate::library::{Compiled, compile_kept};
+use crate::library::Compiled;
 use crate::limits::AlertRate;
+
+mod showing;
+mod taking_in;
+
+use showing::{ScopedEvents, detail};
 
 /// The operations of this process.
 #[derive(Debug, Clone)]
@@ -70,63 +68,6 @@ impl LocalOperations {
             });
         }
         Ok(())
-    }
-
-    async fn summary(&self, scope: &Scope, run: &str) -> Answer<RunSummary> {
-        let mut found = self.dispatcher.store().find_run(scope, run).await?;
-        match (found.pop(), found.pop()) {
-            (Some(only), None) => Ok(only),
-            (None, _) => Err(OperationError::not_found(format!(
-                "run `{}`",
-                run.chars().take(40).collect::<String>()
-            ))),
-            (Some(_), Some(_)) => Err(OperationError::invalid(format!(
-                "`{run}` is the beginning of several runs; write more of the id"
-            ))),
-        }
-    }
-
-    /// The revision a run pinned, for showing it.
-    async fn compiled(&self, revision: &str) -> Answer<Arc<Compiled>> {
-        if let Some(compiled) = self.dispatcher.library().revision(revision) {
-            return Ok(compiled);
-        }
-        let text = self.dispatcher.store().plan(revision).await?;
-        let text =
-            text.ok_or_else(|| OperationError::internal(format!("revision {revision} is not kept")))?;
-        let bundle = serde_json::from_str(&text).map_err(OperationError::internal)?;
-        let compiled = compile_kept(bundle, &**self.dispatcher.registry()).map_err(|_| {
-            OperationError::internal(format!("revision {revision} does not compile any more"))
-        })?;
-        Ok(self.dispatcher.library().pin(compiled))
-    }
-
-    /// The steps of a run, still pending, named as the author wrote.
-    fn timeline(&self, compiled: &Compiled, entity: &EntityId, first: Option<&Recorded>) -> Timeline {
-        let operator = self.dispatcher.operator();
-        let facts = operator
-            .entities
-            .get(entity.as_str())
-            .map(playbooks::operator::Entity::to_value);
-        let (incident, inputs) = match first.map(|first| &first.event) {
-            Some(Event::Started(started)) => (
-                started.facts.clone(),
-                serde_json::to_value(&started.inputs).unwrap_or_default(),
-            ),
-            _ => Default::default(),
-        };
-        let names = StartNames {
-            facts: incident,
-            inputs,
-            entity: facts.unwrap_or_default(),
-            organisation: serde_json::to_value(&operator.organisation).unwrap_or_default(),
-        };
-        Timeline::new(compiled.plan.steps.values().map(|step| StepLine {
-            id: step.id.clone(),
-            // A name over the loop variable has no value yet; the id says enough then.
-            name: step.name.render(&names).unwrap_or_else(|_| step.id.clone()),
-            class: step.action.effect,
-        }))
     }
 }
 
@@ -386,81 +327,14 @@ impl Operations for LocalOperations {
     }
 
     async fn readiness(&self) -> Readiness {
-        let draining = self.dispatcher.is_draining();
+        let why = if self.dispatcher.store().stopped().is_some() {
+            Some("the store stopped; nothing is acknowledged until the next start")
+        } else {
+            self.dispatcher.is_draining().then_some("stopping")
+        };
         Readiness {
-            ready: !draining,
-            why: draining.then(|| "stopping".to_owned()),
+            ready: why.is_none(),
+            why: why.map(str::to_owned),
         }
-    }
-}
-
-/// Events of runs within one scope.
-struct ScopedEvents {
-    dispatcher: Dispatcher,
-    scope: Scope,
-}
-
-#[async_trait]
-impl web::live::EventSource for ScopedEvents {
-    async fn events_from(&self, run: &RunId, from: Seq) -> Answer<Vec<Recorded>> {
-        let events = self
-            .dispatcher
-            .store()
-            .events(&self.scope, run)
-            .await?
-            .unwrap_or_default();
-        Ok(events
-            .into_iter()
-            .skip(usize::try_from(from).unwrap_or(usize::MAX))
-            .collect())
-    }
-}
-
-/// What a step's name may read, all of it known at the start: the incident, the entity, inputs.
-struct StartNames {
-    facts: serde_json::Value,
-    inputs: serde_json::Value,
-    entity: serde_json::Value,
-    organisation: serde_json::Value,
-}
-
-impl Names for StartNames {
-    fn name(&self, name: &str) -> Option<Cow<'_, serde_json::Value>> {
-        match name {
-            "incident" => Some(Cow::Borrowed(&self.facts)),
-            "inputs" => Some(Cow::Borrowed(&self.inputs)),
-            "entity" => Some(Cow::Borrowed(&self.entity)),
-            "org" => Some(Cow::Borrowed(&self.organisation)),
-            _ => None,
-        }
-    }
-
-    fn step(&self, _id: &str) -> Option<Cow<'_, serde_json::Value>> {
-        None
-    }
-}
-
-fn detail(
-    summary: RunSummary,
-    compiled: &Compiled,
-    steps: Vec<web::view::StepView>,
-    events: Vec<Recorded>,
-) -> RunDetail {
-    let (mode, inputs) = match events.first().map(|first| &first.event) {
-        Some(Event::Started(started)) => (started.mode, started.inputs.clone()),
-        _ => (Mode::Auto, std::collections::BTreeMap::new()),
-    };
-    let outputs = match events.last().map(|last| &last.event) {
-        Some(Event::Closed { outputs, .. }) => outputs.clone(),
-        _ => std::collections::BTreeMap::new(),
-    };
-    RunDetail {
-        run: summary.into(),
-        name: compiled.plan.name.clone(),
-        mode,
-        inputs,
-        outputs,
-        steps,
-        events,
     }
 }
