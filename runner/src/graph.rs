@@ -96,7 +96,7 @@ fn reduced<'a>(needs: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeMap<&'a str
         .collect()
 }
 
-fn place<'a>(plan: &'a Plan, section: Section) -> Vec<Placed<'a>> {
+fn place(plan: &Plan, section: Section) -> Vec<Placed<'_>> {
     let steps: Vec<&Step> = plan
         .steps
         .values()
@@ -311,10 +311,14 @@ fn draw_edges(placed: &[Placed<'_>], at: &BTreeMap<&str, (usize, usize)>, body: 
         };
         if from.len() > 1 && to.len() > 1 {
             let ends = || from.iter().chain(&to).map(|(x, _)| *x);
-            let middle = (ends().min().unwrap_or(0) + ends().max().unwrap_or(0)) / 2;
-            let junction = (middle, (lowest + first.1) / 2);
-            from.iter().for_each(|start| line(body, *start, junction, false));
-            to.iter().for_each(|end| line(body, junction, *end, true));
+            let middle = usize::midpoint(ends().min().unwrap_or(0), ends().max().unwrap_or(0));
+            let junction = (middle, usize::midpoint(lowest, first.1));
+            for start in &from {
+                line(body, *start, junction, false);
+            }
+            for end in &to {
+                line(body, junction, *end, true);
+            }
             let _ = writeln!(
                 body,
                 r#"<circle class="h" cx="{}" cy="{}" r="4"/>"#,
@@ -322,7 +326,9 @@ fn draw_edges(placed: &[Placed<'_>], at: &BTreeMap<&str, (usize, usize)>, body: 
             );
         } else {
             for start in &from {
-                to.iter().for_each(|end| line(body, *start, *end, true));
+                for end in &to {
+                    line(body, *start, *end, true);
+                }
             }
         }
     }

@@ -138,7 +138,7 @@ fn tokens(report: &mut Report, settings: &crate::config::Settings) {
 fn playbooks(session: &Session, report: &mut Report, settings: &crate::config::Settings) -> Result<(), Exit> {
     let folder = session.project.join("playbooks");
     let catalog = session.catalogue()?;
-    match crate::library::load(&[folder.clone()], &catalog, Some(&settings.operator)) {
+    match crate::library::load(std::slice::from_ref(&folder), &catalog, Some(&settings.operator)) {
         Err(error) => report.fail(
             "playbooks",
             error.to_string(),

@@ -5,10 +5,11 @@ use std::io::Read as _;
 use playbooks::incident::ObservableType;
 use state::ids::IncidentId;
 use state::store::IncidentFilter;
+use web::Operations;
 use web::operations::Myself;
 use web::view::{Content, MatchWord, Submission, Submitted};
 
-use super::arguments::{Incidents, Output};
+use super::arguments::{Incidents, Output, Page};
 use super::exit_code::Exit;
 use super::terminal::{defang, defang_name, safe};
 use super::{Session, id, page, print};
@@ -21,50 +22,8 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
     let connected = session.connect().await?;
     let operations = connected.operations();
     let exit = match command {
-        Incidents::List {
-            entity,
-            kind,
-            page: rows,
-        } => {
-            let filter = IncidentFilter {
-                entity: entity.as_deref().map(|text| id(session, text)).transpose()?,
-                kind: match kind {
-                    None => None,
-                    Some(word) => Some(word.parse().map_err(|error: playbooks::marking::UnknownWord| {
-                        session.terminal.complain(error.to_string());
-                        Exit::Usage
-                    })?),
-                },
-                status: None,
-            };
-            let found = operations
-                .incidents(&Myself, filter, page(rows))
-                .await
-                .map_err(|e| session.failed(&e))?;
-            print::list(
-                &session.terminal,
-                session.output,
-                "sortie.incidents/1",
-                &found.rows,
-                found.next.as_deref(),
-                &[
-                    "incident", "entity", "severity", "tlp", "status", "verdict", "received", "seen", "title",
-                ],
-                |row| {
-                    vec![
-                        row.id.to_string(),
-                        row.entity.to_string(),
-                        row.severity.to_string(),
-                        row.tlp.label(),
-                        word(&row.status),
-                        row.verdict.to_string(),
-                        row.received_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-                        row.count.to_string(),
-                        row.title.clone(),
-                    ]
-                },
-            )?;
-            Exit::Yes
+        Incidents::List { entity, kind, page } => {
+            list(session, operations, entity.as_deref(), kind.as_deref(), page).await?
         }
         Incidents::Show { id: reference } => {
             let reference: IncidentId = id(session, reference)?;
@@ -98,39 +57,89 @@ pub(crate) async fn incidents(session: &Session, command: &Incidents) -> Result<
                 .map_err(|e| session.failed(&e))?;
             results(session, &report.results)?
         }
-        Incidents::Why { id: reference } => {
-            let reference: IncidentId = id(session, reference)?;
-            let rows = operations
-                .matches(&Myself, &reference)
-                .await
-                .map_err(|e| session.failed(&e))?;
-            print::list(
-                &session.terminal,
-                session.output,
-                "sortie.matches/1",
-                &rows,
-                None,
-                &["playbook", "result", "why"],
-                |row| {
-                    let (result, why) = match (row.result, &row.run) {
-                        (MatchWord::Started, Some(run)) => ("STARTED", format!("run {}", run.short())),
-                        (MatchWord::Attached, Some(run)) => {
-                            ("ATTACHED", format!("to run {} (same key)", run.short()))
-                        }
-                        _ => ("no", row.why.clone().unwrap_or_default()),
-                    };
-                    vec![
-                        format!("{} v{}", row.playbook, row.version),
-                        result.to_owned(),
-                        why,
-                    ]
-                },
-            )?;
-            Exit::Yes
-        }
+        Incidents::Why { id: reference } => why(session, operations, reference).await?,
     };
     connected.rest().await;
     Ok(exit)
+}
+
+async fn list(
+    session: &Session,
+    operations: &dyn Operations<Myself>,
+    entity: Option<&str>,
+    kind: Option<&str>,
+    rows: &Page,
+) -> Result<Exit, Exit> {
+    let filter = IncidentFilter {
+        entity: entity.map(|text| id(session, text)).transpose()?,
+        kind: match kind {
+            None => None,
+            Some(word) => Some(word.parse().map_err(|error: playbooks::marking::UnknownWord| {
+                session.terminal.complain(error.to_string());
+                Exit::Usage
+            })?),
+        },
+        status: None,
+    };
+    let found = operations
+        .incidents(&Myself, filter, page(rows))
+        .await
+        .map_err(|e| session.failed(&e))?;
+    print::list(
+        &session.terminal,
+        session.output,
+        "sortie.incidents/1",
+        &found.rows,
+        found.next.as_deref(),
+        &[
+            "incident", "entity", "severity", "tlp", "status", "verdict", "received", "seen", "title",
+        ],
+        |row| {
+            vec![
+                row.id.to_string(),
+                row.entity.to_string(),
+                row.severity.to_string(),
+                row.tlp.label(),
+                word(&row.status),
+                row.verdict.to_string(),
+                row.received_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                row.count.to_string(),
+                row.title.clone(),
+            ]
+        },
+    )?;
+    Ok(Exit::Yes)
+}
+
+async fn why(session: &Session, operations: &dyn Operations<Myself>, reference: &str) -> Result<Exit, Exit> {
+    let reference: IncidentId = id(session, reference)?;
+    let rows = operations
+        .matches(&Myself, &reference)
+        .await
+        .map_err(|e| session.failed(&e))?;
+    print::list(
+        &session.terminal,
+        session.output,
+        "sortie.matches/1",
+        &rows,
+        None,
+        &["playbook", "result", "why"],
+        |row| {
+            let (result, why) = match (row.result, &row.run) {
+                (MatchWord::Started, Some(run)) => ("STARTED", format!("run {}", run.short())),
+                (MatchWord::Attached, Some(run)) => {
+                    ("ATTACHED", format!("to run {} (same key)", run.short()))
+                }
+                _ => ("no", row.why.clone().unwrap_or_default()),
+            };
+            vec![
+                format!("{} v{}", row.playbook, row.version),
+                result.to_owned(),
+                why,
+            ]
+        },
+    )?;
+    Ok(Exit::Yes)
 }
 
 /// The word of a value that serializes as one.

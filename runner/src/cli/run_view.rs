@@ -13,7 +13,7 @@ use web::timeline::{StepLine, Timeline};
 use web::view::{RunChange, RunDetail, StepState, StepView};
 
 use super::exit_code::Exit;
-use super::terminal::{Terminal, column, fit, safe, spent, written};
+use super::terminal::{Terminal, column, defang, fit, safe, spent, written};
 
 /// Columns of a step's id, word and time.
 const ID_COLUMNS: usize = 10;
@@ -23,6 +23,8 @@ const TIME_COLUMNS: usize = 9;
 const FIXED_COLUMNS: usize = ID_COLUMNS + WORD_COLUMNS + TIME_COLUMNS + 8;
 /// Columns of a step's name, from narrow to wide terminals.
 const NAME_COLUMNS: std::ops::RangeInclusive<usize> = 12..=41;
+/// Columns of a line that no terminal shows.
+const PLAIN_COLUMNS: usize = 180;
 /// Before and after lines that are rewritten: no line may wrap, or counting lines goes wrong.
 const WRAP_OFF: &str = "\x1b[?7l";
 const WRAP_ON: &str = "\x1b[?7h";
@@ -191,11 +193,17 @@ impl<'t> RunView<'t> {
         let item = step.item.is_some();
         let id = if item { String::new() } else { step.step.clone() };
         let name = if item {
-            format!("  {}", safe(&step.name))
+            format!("  {}", safe(&defang(&step.name)))
         } else {
             safe(&step.name)
         };
-        let room = self.terminal.width.saturating_sub(FIXED_COLUMNS);
+        let width = if self.terminal.live {
+            self.terminal.width
+        } else {
+            // A file or a pipe has no edge.
+            self.terminal.width.max(PLAIN_COLUMNS)
+        };
+        let room = width.saturating_sub(FIXED_COLUMNS);
         let name_columns = (room * 6 / 11).clamp(*NAME_COLUMNS.start(), *NAME_COLUMNS.end());
         format!(
             " {} {} {} {} {}  {}",

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use state::event::{Event, Mode, Outcome, Recorded, RunStatus};
+use state::ids::Path;
 use state::store::RunFilter;
 use web::operations::Myself;
 use web::view::{Content, IncidentChoice, RunDetail, StartRun};
@@ -345,29 +346,7 @@ fn sentence(recorded: &Recorded) -> String {
             outcome,
             duration_ms,
             ..
-        } => {
-            let took = spent(i64::try_from(*duration_ms).unwrap_or(i64::MAX));
-            match outcome {
-                Outcome::Succeeded { output, reference } => format!(
-                    "{path} succeeded in {took}: {}",
-                    reference.clone().unwrap_or_else(|| short(output))
-                ),
-                Outcome::Failed {
-                    kind,
-                    detail,
-                    not_sent,
-                    ..
-                } => {
-                    let sent = if *not_sent {
-                        "nothing was sent"
-                    } else {
-                        "it had been sent"
-                    };
-                    format!("{path} failed after {took}: {} ({sent}): {detail}", kind.word())
-                }
-                Outcome::Simulated { .. } => format!("{path} would have been done"),
-            }
-        }
+        } => ending(path, outcome, *duration_ms),
         Event::Lost { path, attempt } => {
             format!("{path} attempt {attempt} was under way when the process ended")
         }
@@ -387,6 +366,31 @@ fn sentence(recorded: &Recorded) -> String {
         } => {
             format!("closed as {} after {records} records: {summary}", status.word())
         }
+    }
+}
+
+/// How an attempt ended, in words.
+fn ending(path: &Path, outcome: &Outcome, duration_ms: u64) -> String {
+    let took = spent(i64::try_from(duration_ms).unwrap_or(i64::MAX));
+    match outcome {
+        Outcome::Succeeded { output, reference } => format!(
+            "{path} succeeded in {took}: {}",
+            reference.clone().unwrap_or_else(|| short(output))
+        ),
+        Outcome::Failed {
+            kind,
+            detail,
+            not_sent,
+            ..
+        } => {
+            let sent = if *not_sent {
+                "nothing was sent"
+            } else {
+                "it had been sent"
+            };
+            format!("{path} failed after {took}: {} ({sent}): {detail}", kind.word())
+        }
+        Outcome::Simulated { .. } => format!("{path} would have been done"),
     }
 }
 

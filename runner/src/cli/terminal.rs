@@ -66,12 +66,20 @@ impl Terminal {
     }
 
     /// One line of the result.
+    #[expect(
+        clippy::unused_self,
+        reason = "printing without a terminal at hand must not compile"
+    )]
     pub(crate) fn line(&self, text: impl AsRef<str>) -> Result<(), Exit> {
         let mut out = std::io::stdout().lock();
         written(writeln!(out, "{}", text.as_ref()))
     }
 
     /// A result that is a whole text.
+    #[expect(
+        clippy::unused_self,
+        reason = "printing without a terminal at hand must not compile"
+    )]
     pub(crate) fn bytes(&self, text: &[u8]) -> Result<(), Exit> {
         let mut out = std::io::stdout().lock();
         written(out.write_all(text).and_then(|()| out.flush()))
@@ -92,6 +100,10 @@ impl Terminal {
     }
 
     /// What to do about the error before.
+    #[expect(
+        clippy::unused_self,
+        reason = "printing without a terminal at hand must not compile"
+    )]
     pub(crate) fn remedy(&self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stderr().lock(), "  help: {}", text.as_ref());
     }
