@@ -141,7 +141,11 @@ fn files_open_with_what_they_own_and_stay_short() {
             faults.push(format!("{name} does not open with `//!`"));
         }
         let lines = text.lines().count();
-        let most = if name.contains("tests") { TEST_LINES_MAX } else { FILE_LINES_MAX };
+        let most = if name.contains("tests") {
+            TEST_LINES_MAX
+        } else {
+            FILE_LINES_MAX
+        };
         if lines > most {
             faults.push(format!("{name} has {lines} lines, at most {most}"));
         }

@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(pause_after(0), PAUSE_MIN);
         assert_eq!(pause_after(1), 2 * PAUSE_MIN);
         assert_eq!(pause_after(6), 64 * PAUSE_MIN);
-        assert_eq!(pause_after(7), PAUSE_MAX);
+        assert_eq!(pause_after(12), PAUSE_MAX);
         assert_eq!(pause_after(u32::MAX), PAUSE_MAX);
     }
 }
