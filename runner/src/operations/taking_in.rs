@@ -90,7 +90,7 @@ impl LocalOperations {
         if let Content::Mapper(name) = &submission.content
             && let Some(source) = self.sources.get(name)
         {
-            return Ok((name.clone(), self.from_source(scope, source, submission)?));
+            return Ok((name.clone(), self.sent_by(scope, source, submission)?));
         }
         let entity = self.entity_for(scope, submission.entity.as_ref())?;
         let (mapper, mapped) = self.mapped(&entity, &submission.content, &submission.bytes)?;
@@ -100,7 +100,7 @@ impl LocalOperations {
 
     /// The alerts of a configured source, each with the entity that the operator gave it. One that
     /// belongs to an entity out of the caller's reach refuses all, without saying whose it is.
-    fn from_source(
+    fn sent_by(
         &self,
         scope: &Scope,
         source: &Source,

@@ -1,3 +1,5 @@
+//! What fits into one commit, and what is put off.
+
 use playbooks::duration::Span;
 use serde_json::json;
 use state::event::SkipCause;
