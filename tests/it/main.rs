@@ -2,7 +2,11 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
     reason = "a test fails by panicking, and says what it did"
 )]
 
