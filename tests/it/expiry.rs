@@ -62,7 +62,7 @@ async fn open(soc: &Soc) -> App {
 async fn block_at_the_far_end(soc: &Soc) {
     let body = json!({"address": TARGET}).to_string();
     let request = format!(
-        "POST /opnsense/api/firewall/alias_util/add/sortie HTTP/1.1\r\nhost: range\r\nconnection: \
+        "POST /opnsense/api/firewall/alias_util/add/sortie HTTP/1.1\r\nhost: range\r\nauthorization: Basic a2V5OnNlY3JldA==\r\nconnection: \
          close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use playbooks::action_spec::Catalog;
 use playbooks::compile::Bundle;
 use playbooks::duration::Span;
+use playbooks::types::Type;
 use serde_json::{Value, json};
 use state::access::Actor;
 use state::event::{Event, Mode, StartedBy};
@@ -305,10 +306,12 @@ fn inverse_playbook(
             .inputs
             .get(name)
             .ok_or_else(|| format!("`{inverse}` has no input `{name}`"))?;
-        types.insert(
-            name.clone(),
-            json!({ "type": parameter.ty.required().to_string() }),
-        );
+        let ty = match parameter.ty.required() {
+            // A choice of words has no name; the engine checks the word before the effect.
+            Type::OneOf(_) => Type::String.to_string(),
+            named => named.to_string(),
+        };
+        types.insert(name.clone(), json!({ "type": ty }));
         with.insert(name.clone(), json!(format!("${{{{ inputs.{name} }}}}")));
     }
     let id = format!("expiry-{}", inverse.replace(['.', '_'], "-"));
