@@ -90,7 +90,7 @@ impl Turn<'_> {
 
     /// Counts the blocks that were just committed.
     pub(super) fn count(&mut self, now: Timestamp, events: &[Event]) {
-        let blocks = events.iter().filter(|event| is_block(event)).count();
+        let blocks = events.iter().filter(|event| begins_block(event)).count();
         let entity = self.entity.clone();
         self.recent
             .blocks
@@ -98,7 +98,12 @@ impl Turn<'_> {
     }
 }
 
+/// Whether an action counts against the hourly budgets of blocks.
+pub(super) fn is_block(action: &str) -> bool {
+    action.starts_with("block.")
+}
+
 /// A first attempt to block something. Further attempts are the same block.
-fn is_block(event: &Event) -> bool {
-    matches!(event, Event::Intended(intended) if intended.attempt == 1 && intended.action.starts_with("block."))
+fn begins_block(event: &Event) -> bool {
+    matches!(event, Event::Intended(intended) if intended.attempt == 1 && is_block(&intended.action))
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use engine::Run;
 use playbooks::compile::Bundle;
-use playbooks::marking::EffectClass;
 use state::event::{Event, Recorded, Started};
 
 use super::{Loaded, Trouble, Worker};
+use crate::dispatch::budget::is_block;
 use crate::library::{Compiled, compile_kept};
 
 impl Worker {
@@ -41,7 +41,7 @@ impl Worker {
             .plan
             .steps
             .values()
-            .any(|step| step.action.effect >= EffectClass::Contain);
+            .any(|step| is_block(&step.action.name));
         let facts = Arc::new(started.facts.clone());
         Ok(Loaded {
             started,
