@@ -35,8 +35,14 @@ impl Scrubber {
         let mut needles = Vec::new();
         match &settings.auth {
             Auth::None => {}
-            Auth::Bearer(secret) | Auth::Header { value: secret, .. } => {
-                add_forms(&mut needles, secret.expose_secret());
+            Auth::Bearer(secret) => add_forms(&mut needles, secret.expose_secret()),
+            Auth::Header { value, .. } => {
+                // `Token token=<secret>`: the far end may say the secret without what stands before it.
+                let value = value.expose_secret();
+                add_forms(&mut needles, value);
+                for (end, _) in value.match_indices([' ', '=']) {
+                    add_forms(&mut needles, value.get(end + 1..).unwrap_or_default());
+                }
             }
             Auth::Basic { user, password } => {
                 add_forms(&mut needles, password.expose_secret());
@@ -171,6 +177,17 @@ mod tests {
             );
             assert!(clean.starts_with("a ") && clean.ends_with(" c"));
         }
+    }
+
+    #[test]
+    fn a_secret_behind_a_scheme_is_taken_out_without_it() {
+        let mut settings = loopback("tickets", "zammad", "http://127.0.0.1/");
+        settings.auth = Auth::Header {
+            name: "authorization".to_owned(),
+            value: format!("Token token={SECRET}").into(),
+        };
+        let clean = Scrubber::of(&settings).text(&format!("{SECRET} is no token here"));
+        assert_eq!(clean, "[secret:connection/tickets] is no token here");
     }
 
     #[test]
