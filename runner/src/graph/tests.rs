@@ -38,7 +38,7 @@ fn every_step_is_drawn_once_and_many_to_many_goes_through_one_junction() {
 fn the_text_of_an_author_is_no_markup() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.yaml");
-    let text = "id: p\nname: \"a</title><script>alert(1)</script>\"\nversion: 1\ntrigger: {manual: {}}\nsteps:\n  look:\n    name: \"<b>&\"\n    uses: enrich.ip\n    with: {ip: 192.0.2.1}\n";
+    let text = "id: p\nname: \"a</title><script>alert(1)</script>\"\nversion: 1\ndescription: d\nowner: o\ntrigger: {manual: true}\nsteps:\n  look:\n    name: \"<b>&\"\n    uses: enrich.ip\n    with: {ip: 192.0.2.1}\n";
     std::fs::write(&path, text).unwrap();
     let picture = svg(&plan(path));
     assert!(

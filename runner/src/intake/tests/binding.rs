@@ -128,7 +128,7 @@ fn our_own_form_is_read() {
     assert_eq!(incident.detected_at.to_string(), "2026-03-02T02:31:00Z");
     assert_eq!(incident.network.as_ref().unwrap().direction, Direction::Inbound);
     assert_eq!(observables(&found), ["url http://evil.example/x -"]);
-    assert_eq!((incident.tlp.word(), incident.pap.word()), ("green", "green"));
+    assert_eq!((incident.tlp.word(), incident.pap.word()), ("green", "amber"));
     assert_eq!(incident.raw["entity"], json!("hopital-exemple"));
 }
 
