@@ -1,9 +1,10 @@
-//! The world a test of Sortie stands in: a real process, a range of fake services, and a store that
-//! can be cut at any write.
+//! The world a test of Sortie stands in: a real process, a range of fake services, a store that can
+//! be cut at any write, and a load generator.
 //!
 //! Owns starting and killing the binary, and asking it over its own client. Checks nothing itself.
 
 pub mod hooked;
 pub mod kill_at;
+pub mod load;
 pub mod samples;
 pub mod soc;
