@@ -29,7 +29,7 @@ pub const LONG_LIST: &str = include_str!("long-list.yaml");
 /// How often something that must come true is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long it may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What many waiting runs cost.
 #[derive(Debug, Clone, Copy)]
@@ -170,7 +170,7 @@ pub fn check(registry: &Registry, id: &str, text: &str) -> io::Result<Duration> 
     let bundle = Bundle {
         name: format!("{id}.yaml"),
         playbook: text.to_owned(),
-        templates: Default::default(),
+        templates: indexmap::IndexMap::default(),
     };
     let environment = Environment {
         catalog: registry,
