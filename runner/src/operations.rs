@@ -1,7 +1,7 @@
 //! Everything a user can do, in this process: the one implementation of [`web::Operations`].
 //!
 //! Owns the permission check of each operation. Reads go to the store under the caller's scope,
-//! changes go through intake (see [`taking_in`]) and the dispatcher.
+//! changes go through intake (see `taking_in`) and the dispatcher.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

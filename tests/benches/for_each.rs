@@ -35,7 +35,7 @@ impl Scene {
         let bundle = Bundle {
             name: "long-list.yaml".to_owned(),
             playbook: capacity::LONG_LIST.to_owned(),
-            templates: Default::default(),
+            templates: indexmap::IndexMap::default(),
         };
         let environment = Environment {
             catalog: &registry,

@@ -76,7 +76,7 @@ const ALONE_SLOWLY: u64 = 5;
 /// Incidents before a measurement begins, so that pools and caches are filled.
 const WARM_UP: u64 = 200;
 /// Longest time of a measurement; then it fails.
-const TIME_MAX: Duration = Duration::from_secs(1_800);
+const TIME_MAX: Duration = Duration::from_mins(30);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
