@@ -1,7 +1,7 @@
 //! The capabilities a playbook may name: one contract each, whoever fulfils it.
 //!
 //! Owns the list and its completeness. Each family writes its own contracts beside its code with
-//! the builder of [`contract`]; how a capability is done belongs to the providers.
+//! the builder of the module `contract`; how a capability is done belongs to the providers.
 
 use std::sync::Arc;
 
