@@ -93,7 +93,7 @@ impl Performed {
 }
 
 /// A change of our own records that is stored with the outcome, in the same commit.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HouseChange {
     /// The incident of the run changes.
     UpdateIncident {
@@ -141,6 +141,9 @@ pub struct ActionError {
     pub not_sent: bool,
     /// When the far end asks to be tried again.
     pub retry_after: Option<Span>,
+    /// What our own records must hold although the call failed, because it may have happened: a
+    /// block that perhaps stands needs its end like one that stands for sure.
+    pub changes: Vec<HouseChange>,
 }
 
 /// Characters of [`ActionError::detail`].
@@ -157,6 +160,7 @@ impl ActionError {
             detail: legible(detail.as_ref()),
             not_sent: false,
             retry_after: None,
+            changes: Vec::new(),
         }
     }
 
@@ -191,6 +195,13 @@ impl ActionError {
     #[must_use]
     pub fn after(mut self, wait: Span) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// The same failure, with what our own records must hold nevertheless.
+    #[must_use]
+    pub fn holding(mut self, changes: Vec<HouseChange>) -> Self {
+        self.changes = changes;
         self
     }
 }
@@ -246,4 +257,11 @@ pub trait Action: Send + Sync + std::fmt::Debug {
 
     /// Asks whether it happened. Written out by every action: one that cannot ask says so.
     async fn probe(&self, call: &Call, context: Context<'_>) -> Probe;
+
+    /// What our own records must hold after a failure that may have happened outside, whoever
+    /// noticed it: the action, the end of its time, or a panic. Nothing, unless the action leaves
+    /// something behind that we must take back later.
+    fn in_doubt(&self, _call: &Call) -> Vec<HouseChange> {
+        Vec::new()
+    }
 }

@@ -341,7 +341,8 @@ fn not_built(action: &str) -> ActionError {
     ActionError::invalid(format!("{action} is not built into this version of Sortie"))
 }
 
-/// One attempt within its time. A panic is a fault of ours and says nothing of the outcome.
+/// One attempt within its time. A panic is a fault of ours and says nothing of the outcome. A
+/// failure that may have happened outside carries what our records must hold in that case.
 async fn attempt(
     action: &dyn Action,
     call: &Call,
@@ -349,17 +350,22 @@ async fn attempt(
     time: std::time::Duration,
 ) -> Result<Performed, ActionError> {
     let guarded = AssertUnwindSafe(action.perform(call, context)).catch_unwind();
-    match tokio::time::timeout(time, guarded).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_panic)) => Err(ActionError::new(
+    let failure = match tokio::time::timeout(time, guarded).await {
+        Ok(Ok(Ok(performed))) => return Ok(performed),
+        Ok(Ok(Err(failure))) => failure,
+        Ok(Err(_panic)) => ActionError::new(
             ErrorKind::Internal,
             format!("{} failed inside Sortie; this is a fault to report", call.action),
-        )),
-        Err(_elapsed) => Err(ActionError::new(
+        ),
+        Err(_elapsed) => ActionError::new(
             ErrorKind::Timeout,
             format!("{} got no answer within {}", call.action, call.timeout),
-        )),
+        ),
+    };
+    if failure.not_sent {
+        return Err(failure);
     }
+    Err(failure.holding(action.in_doubt(call)))
 }
 
 /// One probe within the time of an attempt.
@@ -372,17 +378,22 @@ async fn ask(action: &dyn Action, call: &Call, context: Context<'_>) -> Probe {
     }
 }
 
-/// The outputs in the promised form, or the failure to keep the promise.
-fn checked(spec: &ActionSpec, mut performed: Performed) -> Result<Performed, ActionError> {
+/// The outputs in the promised form, or the failure to keep the promise. What was done stays done:
+/// the failure keeps the changes.
+fn checked(spec: &ActionSpec, performed: Performed) -> Result<Performed, ActionError> {
     let promised = Type::Record(spec.outputs.clone());
-    performed.output = playbooks::values::check_foreign(&performed.output, &promised)
-        .map_err(|mismatch| ActionError::bad_answer(format!("{} gave {mismatch}", spec.name)))?;
-    let size = performed.output.to_string().len();
-    if size > OUTPUT_BYTES_MAX {
-        return Err(ActionError::bad_answer(format!(
-            "{} gave {size} bytes of outputs, more than {OUTPUT_BYTES_MAX}",
-            spec.name
-        )));
-    }
-    Ok(performed)
+    let broken = match playbooks::values::check_foreign(&performed.output, &promised) {
+        Err(mismatch) => format!("{} gave {mismatch}", spec.name),
+        Ok(output) => {
+            let size = output.to_string().len();
+            if size <= OUTPUT_BYTES_MAX {
+                return Ok(Performed { output, ..performed });
+            }
+            format!(
+                "{} gave {size} bytes of outputs, more than {OUTPUT_BYTES_MAX}",
+                spec.name
+            )
+        }
+    };
+    Err(ActionError::bad_answer(broken).holding(performed.changes))
 }

@@ -5,13 +5,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use runner::app::App;
 use runner::config::Purpose;
-use runner::range::Service;
+use runner::demo;
+use runner::range::{Fault, Misbehaviour, Service};
 use serde_json::json;
+use state::event::RunStatus;
 use state::ids::EffectKey;
 use state::store::{Measure, MeasureChange};
 use tests::soc::{self, Soc};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use web::view::Content;
 
 use crate::BINARY;
 
@@ -56,6 +59,21 @@ async fn open(soc: &Soc) -> App {
     std::fs::write(&file, text).unwrap();
     let settings = runner::project::read(soc.project(), Purpose::Serve).unwrap();
     App::open_with(settings, |store| store).await.unwrap()
+}
+
+/// A playbook that alone takes up the alert of the demonstration, and blocks at the firewall.
+fn let_a_playbook_block(soc: &Soc) {
+    let playbook = format!(
+        "id: shut-out\nname: Shut out\nversion: 1\ndescription: Blocks one address at the \
+         firewall.\nowner: network-team\ntrigger: {{incident: [ids-alert]}}\nmay: [contain]\nlimits: {{tlp: amber, pap: green, time: \
+         1h}}\nsteps:\n  block:\n    uses: block.ip\n    using: firewall\n    retry: {{attempts: \
+         1}}\n    with: {{ip: {TARGET}, reason: a test, for: 2h}}\n"
+    );
+    std::fs::write(soc.project().join("playbooks/shut-out.yaml"), playbook).unwrap();
+    let file = soc.project().join("entities/ville-exemple.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("ids-triage: auto", "shut-out: auto");
+    std::fs::write(file, text).unwrap();
 }
 
 /// Blocks the target at the fake, as a run would have.
@@ -136,4 +154,52 @@ async fn a_block_that_another_one_still_needs_stays() {
     let entity = soc::entity().unwrap();
     assert_eq!(store.measures(&entity, now).await.unwrap().len(), 1);
     app.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_that_failed_and_may_stand_all_the_same_is_registered_with_its_end() {
+    for (misbehaviour, registered) in [
+        (Misbehaviour::DropAfter, true),
+        (Misbehaviour::RefuseAfter { status: 502 }, true),
+        (
+            Misbehaviour::Refuse {
+                status: 403,
+                retry_after: None,
+            },
+            false,
+        ),
+    ] {
+        let soc = Soc::new(BINARY).await.unwrap();
+        let_a_playbook_block(&soc);
+        let app = open(&soc).await;
+        soc.range
+            .faults()
+            .add(Fault::always(Service::Opnsense, misbehaviour).on("alias_util/add"));
+        let operations = app.as_operator();
+        let alert = Content::Mapper("suricata".to_owned());
+        soc::submit(&operations, alert, demo::IDS_ALERT.to_vec())
+            .await
+            .unwrap();
+        let runs = soc::settled(&operations, 1).await.unwrap();
+        assert_eq!(runs[0].status, RunStatus::Failed, "{}", runs[0].note);
+        let now = app.dispatcher.now();
+        let found = app
+            .dispatcher
+            .store()
+            .measures(&soc::entity().unwrap(), now)
+            .await
+            .unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|one| (one.target.as_str(), one.inverse.as_deref()))
+            .collect();
+        let expected: &[_] = if registered {
+            &[(TARGET, Some("unblock.ip"))]
+        } else {
+            &[]
+        };
+        assert_eq!(found, expected, "{misbehaviour:?}");
+        assert_eq!(soc.range.alias("sortie").is_empty(), !registered);
+        app.close().await;
+    }
 }

@@ -139,6 +139,17 @@ impl Action for Opnsense {
             Err(error) => Probe::CannotTell(ActionError::to_string(&error)),
         }
     }
+
+    /// A block that may stand is registered, so that it is taken back at its end. A lift in doubt
+    /// changes nothing: the register keeps the block until a lift has succeeded.
+    fn in_doubt(&self, call: &Call) -> Vec<HouseChange> {
+        if self.lifts() {
+            return Vec::new();
+        }
+        Target::of(call)
+            .and_then(|target| measure(call, target))
+            .map_or_else(|_| Vec::new(), |measure| vec![measure])
+    }
 }
 
 /// The same failure, after a part was done.
@@ -164,9 +175,6 @@ fn blocked(call: &Call, target: Target, aliases: &[Alias<'_>]) -> Result<Perform
         .map(|alias| alias.name)
         .collect::<Vec<_>>()
         .join(", ");
-    let direction = direction(call)?;
-    let mut inverse = target.as_input();
-    inverse.insert("direction".to_owned(), json!(direction));
     let mut output = target.as_input();
     output.insert("list".to_owned(), json!(names));
     Ok(Performed {
@@ -174,13 +182,21 @@ fn blocked(call: &Call, target: Target, aliases: &[Alias<'_>]) -> Result<Perform
         reference: Some(format!(
             "alias {names}; connections that are open already stay open"
         )),
-        changes: vec![HouseChange::PutMeasure {
-            kind: target.kind,
-            target: target.value,
-            direction: Some(direction.to_owned()),
-            reason: arguments::text(call, "reason")?.to_owned(),
-            inverse: Some(("unblock.ip".to_owned(), Value::Object(inverse))),
-        }],
+        changes: vec![measure(call, target)?],
+    })
+}
+
+/// The block as the register holds it, with the way back.
+fn measure(call: &Call, target: Target) -> Result<HouseChange, ActionError> {
+    let direction = direction(call)?;
+    let mut inverse = target.as_input();
+    inverse.insert("direction".to_owned(), json!(direction));
+    Ok(HouseChange::PutMeasure {
+        kind: target.kind,
+        target: target.value,
+        direction: Some(direction.to_owned()),
+        reason: arguments::text(call, "reason")?.to_owned(),
+        inverse: Some(("unblock.ip".to_owned(), Value::Object(inverse))),
     })
 }
 

@@ -10,30 +10,30 @@ use playbooks::duration::Span;
 use serde_json::{Value, json};
 
 use super::{LeftOut, OUTPUT_BYTES_MAX, Registry, Route};
-use crate::action::{Action, ActionError, Call, Context, Performed, Probe};
+use crate::action::{Action, ActionError, Call, Context, HouseChange, Performed, Probe};
 use crate::breaker::{FAILURES_MAX, OPEN_FIRST};
 use crate::clock::{Clock, TestClock};
 use crate::connection::{ConnectionSettings, Rate};
 use crate::contract::{declares_consistently, settings};
-use crate::testing::{HeldFiles, call};
+use crate::testing::{HeldFiles, call, in_the_house};
 
 type Doing = Box<dyn Fn() -> Result<Value, ActionError> + Send + Sync>;
 
 /// A look-up that does what a test says.
-struct Stub {
+struct Scripted {
     spec: ProviderSpec,
     doing: Doing,
     calls: Arc<AtomicUsize>,
 }
 
-impl std::fmt::Debug for Stub {
+impl std::fmt::Debug for Scripted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Stub")
+        f.write_str("Scripted")
     }
 }
 
 #[async_trait]
-impl Action for Stub {
+impl Action for Scripted {
     fn provider(&self) -> &ProviderSpec {
         &self.spec
     }
@@ -43,6 +43,37 @@ impl Action for Stub {
     }
     async fn probe(&self, _: &Call, _: Context<'_>) -> Probe {
         panic!("a probe that panics")
+    }
+    fn in_doubt(&self, call: &Call) -> Vec<HouseChange> {
+        left_behind(&call.action)
+    }
+}
+
+/// What every action of these tests leaves behind when nobody can tell.
+fn left_behind(action: &str) -> Vec<HouseChange> {
+    vec![HouseChange::LiftMeasures {
+        kind: "ip",
+        target: action.to_owned(),
+    }]
+}
+
+/// An action that never answers.
+#[derive(Debug)]
+struct Silent(Scripted);
+
+#[async_trait]
+impl Action for Silent {
+    fn provider(&self) -> &ProviderSpec {
+        self.0.provider()
+    }
+    async fn perform(&self, _: &Call, _: Context<'_>) -> Result<Performed, ActionError> {
+        std::future::pending().await
+    }
+    async fn probe(&self, call: &Call, context: Context<'_>) -> Probe {
+        self.0.probe(call, context).await
+    }
+    fn in_doubt(&self, call: &Call) -> Vec<HouseChange> {
+        self.0.in_doubt(call)
     }
 }
 
@@ -62,23 +93,27 @@ fn house(capability: &str, providers: Vec<(&str, Doing)>, change: impl Fn(&mut C
         connection.facts.capabilities = vec![capability.to_owned()];
         change(&mut connection);
         connections.push(connection);
-        actions.push(Arc::new(Stub {
-            spec: ProviderSpec {
-                capability: capability.to_owned(),
-                provider: name.to_owned(),
-                recovery: Recovery::Read,
-                settle: Span::seconds(0),
-                discloses_to: "nobody".to_owned(),
-                expires_by_itself: false,
-            },
-            doing,
-            calls: Arc::clone(&calls),
-        }));
+        actions.push(Arc::new(scripted(capability, name, doing, &calls)));
     }
     let clock: Arc<dyn Clock> = TestClock::new();
     House {
         registry: Registry::with_actions(connections, &clock, actions).unwrap(),
         calls,
+    }
+}
+
+fn scripted(capability: &str, provider: &str, doing: Doing, calls: &Arc<AtomicUsize>) -> Scripted {
+    Scripted {
+        spec: ProviderSpec {
+            capability: capability.to_owned(),
+            provider: provider.to_owned(),
+            recovery: Recovery::Read,
+            settle: Span::seconds(0),
+            discloses_to: "nobody".to_owned(),
+            expires_by_itself: false,
+        },
+        doing,
+        calls: Arc::clone(calls),
     }
 }
 
@@ -301,6 +336,51 @@ async fn a_panic_is_our_fault_and_says_nothing_of_the_outcome() {
         .probe(&asked, Some("a"), &HeldFiles::default())
         .await;
     assert!(matches!(probe, Probe::CannotTell(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_may_have_happened_carries_what_it_may_have_left_behind() {
+    let certain: Doing = Box::new(|| Err(ActionError::refused("no")));
+    let panics: Doing = Box::new(|| panic!("in an action"));
+    let files = HeldFiles::default();
+    for (doing, doubtful) in [
+        (fails(ErrorKind::ServerError), true),
+        (panics, true),
+        (certain, false),
+    ] {
+        let house = house("http.request", vec![("a", doing)], nothing);
+        let asked = call("http.request", json!({}));
+        let failed = house.registry.perform(&asked, &Route::through("a"), &files).await;
+        let expected = if doubtful {
+            left_behind("http.request")
+        } else {
+            Vec::new()
+        };
+        assert_eq!(failed.unwrap_err().changes, expected);
+    }
+    let silent = Silent(scripted("http.request", "a", says(json!({})), &Arc::default()));
+    let asked = call("http.request", json!({}));
+    let context = in_the_house(&files);
+    let error = super::attempt(&silent, &asked, context, asked.timeout.to_std())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind, error.changes),
+        (ErrorKind::Timeout, left_behind("http.request"))
+    );
+}
+
+#[test]
+fn what_was_done_stays_done_when_its_outputs_break_the_promise() {
+    let clock: Arc<dyn Clock> = TestClock::new();
+    let registry = Registry::new(Vec::new(), &clock).unwrap();
+    let performed = Performed {
+        changes: left_behind("http.request"),
+        ..Performed::output(json!({"code": "two hundred"}))
+    };
+    let spec = registry.action("http.request").unwrap();
+    let error = super::checked(spec, performed).unwrap_err();
+    assert_eq!(error.changes, left_behind("http.request"));
 }
 
 #[tokio::test]

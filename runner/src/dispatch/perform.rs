@@ -81,6 +81,7 @@ impl Dispatcher {
                     detail,
                     not_sent,
                     retry_after,
+                    changes,
                 }) => Finding::Finished {
                     outcome: Outcome::Failed {
                         kind,
@@ -88,7 +89,7 @@ impl Dispatcher {
                         not_sent,
                         retry_after,
                     },
-                    changes: Vec::new(),
+                    changes,
                 },
             }
         };
@@ -228,12 +229,7 @@ const PANICKED: &str = "a fault in Sortie itself: the action panicked; please re
 
 /// The failure of an action that panicked: it may have sent something.
 fn panicked() -> ActionError {
-    ActionError {
-        kind: ErrorKind::Internal,
-        detail: PANICKED.to_owned(),
-        not_sent: false,
-        retry_after: None,
-    }
+    ActionError::new(ErrorKind::Internal, PANICKED)
 }
 
 /// The way out that the engine settled.

@@ -164,6 +164,25 @@ async fn an_address_is_added_once_and_taken_back_by_the_runner() {
     );
 }
 
+#[test]
+fn a_block_in_doubt_is_registered_and_a_lift_in_doubt_is_not() {
+    let [adds, deletes] = providers();
+    assert_eq!(
+        adds.in_doubt(&block("192.0.2.7")),
+        [HouseChange::PutMeasure {
+            kind: "ip",
+            target: "192.0.2.7".to_owned(),
+            direction: Some("inbound".to_owned()),
+            reason: "ID-2026-00012".to_owned(),
+            inverse: Some((
+                "unblock.ip".to_owned(),
+                json!({"ip": "192.0.2.7", "direction": "inbound"})
+            )),
+        }]
+    );
+    assert_eq!(deletes.in_doubt(&unblock("192.0.2.7")), []);
+}
+
 #[tokio::test]
 async fn every_copy_in_every_spelling_is_deleted_and_nothing_else() {
     let (far, state) = firewall(Firewall {
