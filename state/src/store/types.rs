@@ -121,7 +121,7 @@ pub enum MatchResult {
 pub struct Commit {
     /// The run.
     pub run: RunId,
-    /// The sequence number of the first of `events`; a mismatch is [`StoreError::Conflict`].
+    /// The sequence number of the first of `events`; a mismatch is [`StoreError::Conflict`](super::StoreError::Conflict).
     pub expect: Seq,
     /// The events, in order.
     pub events: Vec<(Timestamp, Event)>,
