@@ -48,8 +48,11 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const REQUEST_TIMEOUT_DEFAULT: Span = Span::seconds(30);
 /// Longest silence in the middle of an answer.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// Idle connections kept for one host.
-const POOL_IDLE_MAX: usize = 4;
+/// Idle connections kept for one host: as many calls as a burst has under way at a time, so that
+/// its next call need not connect again. They close by themselves after [`POOL_IDLE_TIMEOUT`].
+const POOL_IDLE_MAX: usize = 64;
+/// Longest time that an idle connection is kept.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How we call ourselves.
 const USER_AGENT: &str = concat!("sortie/", env!("CARGO_PKG_VERSION"));
 
@@ -98,6 +101,7 @@ impl Door {
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
             .pool_max_idle_per_host(POOL_IDLE_MAX)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .user_agent(USER_AGENT)
             .build()
             .map_err(|error| problem(format!("no client: {}", error.without_url())))?;

@@ -24,7 +24,7 @@ use crate::BINARY;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Opens the project of a range in this process, with a hook around its writes.
-async fn open(soc: &Soc, hook: Arc<dyn Hook>) -> App {
+pub(crate) async fn open(soc: &Soc, hook: Arc<dyn Hook>) -> App {
     let mut waited = Duration::ZERO;
     let app = loop {
         let settings = runner::project::read(soc.project(), Purpose::Serve).unwrap();

@@ -38,8 +38,8 @@ pub(crate) struct Question<'a> {
     pub(crate) arguments: Map<String, Value>,
     /// The attempt that would be repeated: budgets have counted it already.
     pub(crate) repeated: Option<&'a Intended>,
-    /// Blocks of this run that the store does not know of yet.
-    pub(crate) blocks_pending: u64,
+    /// Blocks of this decision so far: the counts of the surroundings do not have them yet.
+    pub(crate) blocks_intended: u64,
     pub(crate) around: &'a Surroundings<'a>,
 }
 
@@ -180,7 +180,7 @@ fn hourly_budget(question: &Question<'_>) -> Ruled<()> {
     }
     let rails = &question.around.operator.guardrails;
     let counts = question.around.blocks_last_hour;
-    let over = |count: u64, limit: u32| count.saturating_add(question.blocks_pending) >= u64::from(limit);
+    let over = |count: u64, limit: u32| count.saturating_add(question.blocks_intended) >= u64::from(limit);
     if over(counts.entity, rails.blocks_per_entity_hour) {
         return Err((
             RefusalKind::Budget,

@@ -164,6 +164,16 @@ impl Run {
         }
     }
 
+    /// The attempts without an outcome, those in doubt included.
+    pub fn under_way(&self) -> impl Iterator<Item = &Intended> {
+        let spots = self.live.iter().chain(&self.doubtful);
+        spots.filter_map(|spot| match self.place(*spot)? {
+            Place::Live(intended) => Some(&**intended),
+            Place::Doubtful(doubt) => Some(&*doubt.last),
+            _ => None,
+        })
+    }
+
     /// The last attempt intended at a path, whatever became of it.
     pub fn last_intended(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
         self.place(Spot::of(plan, path)?)?.last()

@@ -20,11 +20,11 @@ pub struct Surroundings<'a> {
     pub entity: &'a Entity,
     /// The actions that exist.
     pub catalog: &'a dyn Catalog,
-    /// Blocks that the store knows of in the hour before `now`.
+    /// Blocks begun in the hour before `now`, those still under way included.
     pub blocks_last_hour: BlockCounts,
 }
 
-/// Blocks made in one hour: what the hourly budgets count.
+/// Blocks begun in one hour: what the hourly budgets count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BlockCounts {
     /// For the entity of the run.

@@ -1,18 +1,19 @@
 //! Blocks of the last hour, counted so that two runs that decide at the same moment cannot both
 //! take the last one.
 //!
-//! Owns the lock under which a decision that may block is made and committed. The store is the
-//! truth; it is asked once, then the count is kept along.
+//! Owns the lock under which a decision that may block is made. A block counts from the moment it
+//! is decided, so the lock is let go before the commit and no run waits for the disk of another.
+//! The store is the truth; it is asked once for each entity, then the count is kept along.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engine::BlockCounts;
 use jiff::Timestamp;
 use playbooks::duration::Span;
-use state::event::Event;
-use state::ids::EntityId;
+use state::event::{Event, Intended};
+use state::ids::{EffectKey, EntityId};
 use state::store::{Store, StoreError};
-use tokio::sync::{Mutex, MutexGuard};
 
 const WINDOW: Span = Span::hours(1);
 
@@ -24,77 +25,124 @@ pub(super) struct Budget {
 
 #[derive(Debug, Default)]
 struct Recent {
-    blocks: VecDeque<(Timestamp, Option<EntityId>)>,
-    seeded: std::collections::BTreeSet<EntityId>,
+    blocks: VecDeque<Block>,
+    /// The keys of `blocks`, so that a run that is taken up again is not counted again.
+    keys: BTreeSet<EffectKey>,
+    seeded: BTreeSet<EntityId>,
     seeded_all: bool,
 }
 
-/// The right to decide about blocks, alone.
+#[derive(Debug)]
+struct Block {
+    at: Timestamp,
+    /// None: of an entity nobody asked about yet.
+    entity: Option<EntityId>,
+    /// None: made before this process started.
+    key: Option<EffectKey>,
+}
+
+/// The right to decide about blocks, alone. It cannot be held over a wait.
 pub(super) struct Turn<'a> {
     recent: MutexGuard<'a, Recent>,
-    entity: EntityId,
+    entity: &'a EntityId,
+    now: Timestamp,
 }
 
 impl Budget {
-    /// Waits for the turn of a run of this entity.
-    pub(super) async fn turn(
+    /// Learns what the store knows of an entity, once, and what a run has under way. To be called
+    /// for every run that may block, before its first turn.
+    pub(super) async fn learn(
         &self,
         store: &dyn Store,
         entity: &EntityId,
+        under_way: impl Iterator<Item = &Intended>,
         now: Timestamp,
-    ) -> Result<Turn<'_>, StoreError> {
-        let mut recent = self.recent.lock().await;
-        let since = now
-            .checked_sub(jiff::SignedDuration::from_millis(WINDOW.as_milliseconds()))
-            .unwrap_or(now);
-        if !recent.seeded.contains(entity) {
-            // Blocks made before this process started: spread evenly would be a guess, so they
-            // count for the whole hour to come. That errs on the side of asking too early.
-            let (of_entity, of_all) = store.blocks_since(entity, since).await?;
-            let foreign = if recent.seeded_all {
-                0
-            } else {
-                of_all.saturating_sub(of_entity)
-            };
-            recent
-                .blocks
-                .extend((0..of_entity).map(|_| (now, Some(entity.clone()))));
-            recent.blocks.extend((0..foreign).map(|_| (now, None)));
-            recent.seeded_all = true;
-            recent.seeded.insert(entity.clone());
+    ) -> Result<(), StoreError> {
+        if !self.recent().seeded.contains(entity) {
+            let (of_entity, of_all) = store.blocks_since(entity, hour_before(now)).await?;
+            self.recent().seed(entity, of_entity, of_all, now);
         }
-        while recent.blocks.front().is_some_and(|(at, _)| *at < since) {
-            recent.blocks.pop_front();
+        let mut recent = self.recent();
+        for intended in under_way.filter(|intended| is_block(&intended.action)) {
+            recent.add(entity, &intended.key, now);
         }
-        Ok(Turn {
-            recent,
-            entity: entity.clone(),
-        })
+        Ok(())
+    }
+
+    /// The turn of a run of this entity.
+    pub(super) fn turn<'a>(&'a self, entity: &'a EntityId, now: Timestamp) -> Turn<'a> {
+        let mut recent = self.recent();
+        recent.forget_before(hour_before(now));
+        Turn { recent, entity, now }
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recent {
+    /// Blocks made before this process started: spread evenly would be a guess, so they count for
+    /// the whole hour to come. That errs on the side of asking too early.
+    fn seed(&mut self, entity: &EntityId, of_entity: u64, of_all: u64, now: Timestamp) {
+        if !self.seeded.insert(entity.clone()) {
+            return;
+        }
+        let foreign = if self.seeded_all {
+            0
+        } else {
+            of_all.saturating_sub(of_entity)
+        };
+        self.seeded_all = true;
+        let own = (0..of_entity).map(|_| Some(entity.clone()));
+        self.blocks
+            .extend(own.chain((0..foreign).map(|_| None)).map(|entity| Block {
+                at: now,
+                entity,
+                key: None,
+            }));
+    }
+
+    fn add(&mut self, entity: &EntityId, key: &EffectKey, now: Timestamp) {
+        if self.keys.insert(key.clone()) {
+            self.blocks.push_back(Block {
+                at: now,
+                entity: Some(entity.clone()),
+                key: Some(key.clone()),
+            });
+        }
+    }
+
+    fn forget_before(&mut self, since: Timestamp) {
+        while self.blocks.front().is_some_and(|block| block.at < since) {
+            if let Some(key) = self.blocks.pop_front().and_then(|block| block.key) {
+                self.keys.remove(&key);
+            }
+        }
     }
 }
 
 impl Turn<'_> {
     /// Blocks of this entity and of all in the last hour.
     pub(super) fn counts(&self) -> BlockCounts {
-        let own = self
-            .recent
-            .blocks
-            .iter()
-            .filter(|(_, entity)| entity.as_ref() == Some(&self.entity))
-            .count();
+        let of_entity = |block: &&Block| block.entity.as_ref() == Some(self.entity);
+        let own = self.recent.blocks.iter().filter(of_entity).count();
         BlockCounts {
             entity: own as u64,
             all: self.recent.blocks.len() as u64,
         }
     }
 
-    /// Counts the blocks that were just committed.
-    pub(super) fn count(&mut self, now: Timestamp, events: &[Event]) {
-        let blocks = events.iter().filter(|event| begins_block(event)).count();
-        let entity = self.entity.clone();
-        self.recent
-            .blocks
-            .extend((0..blocks).map(|_| (now, Some(entity.clone()))));
+    /// Counts the blocks that were just decided. One whose commit then fails stays counted for its
+    /// hour, which errs on the side of asking too early.
+    pub(super) fn count(&mut self, events: &[Event]) {
+        for event in events {
+            if let Event::Intended(intended) = event
+                && is_block(&intended.action)
+            {
+                self.recent.add(self.entity, &intended.key, self.now);
+            }
+        }
     }
 }
 
@@ -103,7 +151,7 @@ pub(super) fn is_block(action: &str) -> bool {
     action.starts_with("block.")
 }
 
-/// A first attempt to block something. Further attempts are the same block.
-fn begins_block(event: &Event) -> bool {
-    matches!(event, Event::Intended(intended) if intended.attempt == 1 && is_block(&intended.action))
+fn hour_before(now: Timestamp) -> Timestamp {
+    let window = jiff::SignedDuration::from_millis(WINDOW.as_milliseconds());
+    now.checked_sub(window).unwrap_or(now)
 }

@@ -26,6 +26,8 @@ use crate::library::Compiled;
 mod keep;
 mod load;
 
+use keep::Order;
+
 /// Times a worker that may stay loaded before it lets go of a run that only waits.
 const NEAR: Duration = Duration::from_secs(2);
 /// The longest a worker sleeps with effects under way before it looks again.
@@ -136,9 +138,9 @@ impl Worker {
         let mut under_way: BTreeSet<(Path, bool)> = BTreeSet::new();
         // Nobody is at work on what this worker did not begin: what is intended was lost, by a
         // process that ended or by a worker that failed, and must not be begun as if it were new.
-        self.step(&mut loaded, Command::Recover, Vec::new(), Vec::new())
-            .await?;
-        let mut next = Some(first);
+        // It also decides everything that follows, so a run that shall go on has gone on.
+        self.step(&mut loaded, Command::Recover).await?;
+        let mut next = (!matches!(first, Message::Go)).then_some(first);
         loop {
             if let Some(message) = next.take() {
                 self.heed(&mut loaded, message).await?;
@@ -162,8 +164,13 @@ impl Worker {
             tokio::select! {
                 biased;
                 Some(answer) = answers.join_next(), if !answers.is_empty() => {
-                    let answer = answer.map_err(|error| Trouble::Run(format!("a task was lost: {error}")))?;
-                    self.take(&mut loaded, answer, &mut under_way).await?;
+                    let mut arrived = vec![answer];
+                    while let Some(answer) = answers.try_join_next() {
+                        arrived.push(answer);
+                    }
+                    let arrived: Result<Vec<_>, _> = arrived.into_iter().collect();
+                    let arrived = arrived.map_err(|error| Trouble::Run(format!("a task was lost: {error}")))?;
+                    self.take(&mut loaded, arrived, &mut under_way).await?;
                 }
                 Some(message) = self.messages.recv() => next = Some(message),
                 () = tokio::time::sleep(sleep) => next = Some(Message::Wake),
@@ -178,7 +185,7 @@ impl Worker {
             Message::Wake => (Command::Wake, None),
             Message::Cancel { actor, reason, heard } => (Command::Cancel { actor, reason }, Some(heard)),
         };
-        let refused = self.step(loaded, command, Vec::new(), Vec::new()).await?;
+        let refused = self.step(loaded, command).await?;
         if let Some(asker) = asker {
             // Whoever asked may have gone; the request is recorded all the same.
             let _ = asker.send(refused.map_or(Ok(()), Err));
@@ -242,46 +249,57 @@ impl Worker {
         }
     }
 
-    /// Takes an answer: decides on it and commits it with what it changes.
+    /// Takes the answers that have arrived: decides on them and commits them with what they change.
     async fn take(
         &mut self,
         loaded: &mut Loaded,
-        answer: Answer,
+        answers: Vec<Answer>,
         under_way: &mut BTreeSet<(Path, bool)>,
     ) -> Result<(), Trouble> {
-        let Answer {
-            intended,
-            finding,
-            duration_ms,
-        } = answer;
-        let (path, attempt) = (intended.path.clone(), intended.attempt);
-        let probe = matches!(finding, Finding::Probed { .. });
-        let (command, changes) = match finding {
-            Finding::Finished { outcome, changes } => (
-                Command::Finished {
-                    path: path.clone(),
-                    attempt,
-                    outcome,
-                    duration_ms,
-                },
-                changes,
-            ),
-            Finding::Probed { answer, changes } => (
-                Command::Probed {
-                    path: path.clone(),
-                    attempt,
-                    answer,
-                },
-                changes,
-            ),
-        };
         let now = self.dispatcher.now();
-        let (updates, measures) = self
-            .dispatcher
-            .house_changes(&loaded.started, &intended, changes, now)
-            .await?;
-        self.step(loaded, command, updates, measures).await?;
-        under_way.remove(&(path, probe));
+        let mut orders = Vec::with_capacity(answers.len());
+        let mut done = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let Answer {
+                intended,
+                finding,
+                duration_ms,
+            } = answer;
+            let (path, attempt) = (intended.path.clone(), intended.attempt);
+            done.push((path.clone(), matches!(finding, Finding::Probed { .. })));
+            let (command, changes) = match finding {
+                Finding::Finished { outcome, changes } => {
+                    let finished = Command::Finished {
+                        path,
+                        attempt,
+                        outcome,
+                        duration_ms,
+                    };
+                    (finished, changes)
+                }
+                Finding::Probed { answer, changes } => (
+                    Command::Probed {
+                        path,
+                        attempt,
+                        answer,
+                    },
+                    changes,
+                ),
+            };
+            let (updates, measures) = self
+                .dispatcher
+                .house_changes(&loaded.started, &intended, changes, now)
+                .await?;
+            orders.push(Order {
+                command,
+                updates,
+                measures,
+            });
+        }
+        self.steps(loaded, orders).await?;
+        for one in done {
+            under_way.remove(&one);
+        }
         Ok(())
     }
 }

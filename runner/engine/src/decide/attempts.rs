@@ -152,7 +152,7 @@ impl Draft<'_> {
                 _ => serde_json::Map::default(),
             },
             repeated: Some(last),
-            blocks_pending: self.blocks_pending,
+            blocks_intended: self.blocks_intended,
             around: self.around,
         });
         match examined {

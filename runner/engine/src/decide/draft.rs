@@ -8,7 +8,6 @@ use playbooks::plan::{Plan, Step};
 use state::event::{Event, Recorded};
 use state::ids::Path;
 
-use crate::guardrails;
 use crate::names::{Facts, RunNames};
 use crate::run::{Corrupt, Run, Spot};
 use crate::surroundings::Surroundings;
@@ -19,22 +18,17 @@ pub(super) struct Draft<'a> {
     pub(super) plan: &'a Plan,
     pub(super) run: Run,
     pub(super) around: &'a Surroundings<'a>,
-    /// Blocks that the store does not count yet: in work before this decision, or intended by it.
-    pub(super) blocks_pending: u64,
+    /// Blocks intended by this decision: the counts of the surroundings do not have them yet.
+    pub(super) blocks_intended: u64,
     facts: Arc<Facts>,
     events: Vec<Event>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(plan: &'a Plan, run: &Run, around: &'a Surroundings<'a>) -> Self {
-        let blocks = run.live.iter().chain(&run.doubtful).filter(|spot| {
-            plan.steps
-                .get_index(spot.step)
-                .is_some_and(|(_, step)| guardrails::is_block(&step.action.name))
-        });
         Self {
             plan,
-            blocks_pending: u64::try_from(blocks.count()).unwrap_or(u64::MAX),
+            blocks_intended: 0,
             run: run.clone(),
             around,
             facts: Facts::of(around),

@@ -41,7 +41,7 @@ impl Draft<'_> {
             step,
             arguments,
             repeated: None,
-            blocks_pending: self.blocks_pending,
+            blocks_intended: self.blocks_intended,
             around: self.around,
         });
         match examined {
@@ -59,7 +59,7 @@ impl Draft<'_> {
             })?;
         let simulated = self.run.started.mode == Mode::Simulate && permit.effect > EffectClass::Read;
         if guardrails::is_block(&action.name) && !simulated {
-            self.blocks_pending = self.blocks_pending.saturating_add(1);
+            self.blocks_intended = self.blocks_intended.saturating_add(1);
         }
         self.record(Event::Intended(Intended {
             path: path.clone(),

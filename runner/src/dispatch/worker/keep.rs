@@ -5,9 +5,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use engine::{BlockCounts, Command, Refusal};
+use engine::{BlockCounts, Command, Refusal, Run};
 use jiff::Timestamp;
-use state::event::{Event, Recorded};
+use playbooks::plan::Plan;
+use state::event::{Event, Mode, Recorded};
 use state::store::{Commit, IncidentUpdate, MeasureChange, StoreError};
 
 use super::{Loaded, Trouble, Worker};
@@ -33,64 +34,152 @@ struct Kept {
     whole: bool,
 }
 
+/// A command with what its commit also stores.
+pub(super) struct Order {
+    pub(super) command: Command,
+    pub(super) updates: Vec<IncidentUpdate>,
+    pub(super) measures: Vec<MeasureChange>,
+}
+
+impl From<Command> for Order {
+    fn from(command: Command) -> Self {
+        Self {
+            command,
+            updates: Vec::new(),
+            measures: Vec::new(),
+        }
+    }
+}
+
 impl Worker {
     /// One decision and its commit. Gives the engine's refusal of a command that does not apply.
     pub(super) async fn step(
         &mut self,
         loaded: &mut Loaded,
-        command: Command,
-        updates: Vec<IncidentUpdate>,
-        measures: Vec<MeasureChange>,
+        order: impl Into<Order>,
     ) -> Result<Option<Refusal>, Trouble> {
-        let dispatcher = self.dispatcher.clone();
-        let now = dispatcher.now();
-        let mut turn = if loaded.may_block {
-            Some(
-                dispatcher
-                    .inner
-                    .budget
-                    .turn(&*dispatcher.inner.store, &loaded.started.entity, now)
-                    .await?,
-            )
-        } else {
-            None
-        };
-        let (mut command, mut updates, mut measures) = (command, updates, measures);
+        let now = self.dispatcher.now();
+        let Order {
+            mut command,
+            updates,
+            measures,
+        } = order.into();
+        let mut also = (updates, measures);
         loop {
-            let blocks = turn.as_ref().map_or_else(BlockCounts::default, Turn::counts);
-            let decided = {
-                let surroundings = dispatcher.surroundings(&loaded.operator, &loaded.entity, now, blocks);
-                engine::decide(&loaded.compiled.plan, &loaded.run, command, &surroundings)
+            let (events, cut) = match self.decide(loaded, &loaded.run, command, now)? {
+                Ok(decided) => decided,
+                Err(refusal) => return Ok(Some(refusal)),
             };
-            let mut events = match decided {
-                Ok(events) => events,
-                Err(Refusal::Corrupt(corrupt)) => return Err(Trouble::Run(corrupt.to_string())),
-                Err(refusal) => {
-                    tracing::debug!(run = %self.run, %refusal, "A command did not apply to the run.");
-                    return Ok(Some(refusal));
-                }
-            };
-            let cut = dispatcher.is_draining() && batch::without_new_work(&mut events);
+            let (updates, measures) = std::mem::take(&mut also);
             if events.is_empty() && updates.is_empty() && measures.is_empty() {
                 return Ok(None);
             }
             let decision = Decision {
                 events,
                 whole: !cut,
-                updates: std::mem::take(&mut updates),
-                measures: std::mem::take(&mut measures),
+                updates,
+                measures,
             };
             let kept = self.keep(loaded, decision, now).await?;
-            if let Some(turn) = &mut turn {
-                turn.count(now, &kept.events);
-            }
-            dispatcher.inner.feed.changed(&self.run);
+            self.dispatcher.inner.feed.changed(&self.run);
             if kept.whole {
                 return Ok(None);
             }
             // Something was recorded otherwise than decided; what follows is decided again.
             command = Command::Advance;
         }
+    }
+
+    /// Several decisions, one after the other, in one commit. When the store does not take them
+    /// together, each has its own.
+    pub(super) async fn steps(&mut self, loaded: &mut Loaded, orders: Vec<Order>) -> Result<(), Trouble> {
+        if orders.len() > 1 && self.together(loaded, &orders).await? {
+            return Ok(());
+        }
+        for order in orders {
+            self.step(loaded, order).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether all of it went into one commit. If not, nothing is changed.
+    async fn together(&self, loaded: &mut Loaded, orders: &[Order]) -> Result<bool, Trouble> {
+        let now = self.dispatcher.now();
+        let mut run = loaded.run.clone();
+        let mut all = Decision {
+            events: Vec::new(),
+            whole: true,
+            updates: Vec::new(),
+            measures: Vec::new(),
+        };
+        for order in orders {
+            let Ok((events, cut)) = self.decide(loaded, &run, order.command.clone(), now)? else {
+                continue;
+            };
+            fold(&loaded.compiled.plan, &mut run, &events, now)?;
+            all.events.extend(events);
+            all.whole &= !cut;
+            all.updates.extend(order.updates.iter().cloned());
+            all.measures.extend(order.measures.iter().cloned());
+        }
+        if all.events.is_empty() && all.updates.is_empty() && all.measures.is_empty() {
+            return Ok(true);
+        }
+        let row = engine::row(&loaded.compiled.plan, &run);
+        let commit = Commit {
+            run: self.run.clone(),
+            expect: loaded.run.next_seq(),
+            events: all.events.into_iter().map(|event| (now, event)).collect(),
+            row: if all.whole {
+                row
+            } else {
+                batch::unfinished(row, now)
+            },
+            updates: all.updates,
+            measures: all.measures,
+        };
+        match self.commit(commit).await {
+            Ok(()) => {
+                loaded.run = run;
+                self.dispatcher.inner.feed.changed(&self.run);
+                Ok(true)
+            }
+            Err(Trouble::Store(StoreError::TooLarge { .. })) => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// What follows from a command, and whether new work was left out of it because the process
+    /// comes to rest. Blocks count from here on, before they are durable: two runs that decide at
+    /// the same moment cannot both take the last one, and neither waits for the other's commit.
+    fn decide(
+        &self,
+        loaded: &Loaded,
+        run: &Run,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<Result<(Vec<Event>, bool), Refusal>, Trouble> {
+        let dispatcher = &self.dispatcher;
+        let mut turn = loaded
+            .may_block
+            .then(|| dispatcher.inner.budget.turn(&loaded.started.entity, now));
+        let blocks = turn.as_ref().map_or_else(BlockCounts::default, Turn::counts);
+        let surroundings = dispatcher.surroundings(&loaded.operator, &loaded.entity, now, blocks);
+        let mut events = match engine::decide(&loaded.compiled.plan, run, command, &surroundings) {
+            Ok(events) => events,
+            Err(Refusal::Corrupt(corrupt)) => return Err(Trouble::Run(corrupt.to_string())),
+            Err(refusal) => {
+                tracing::debug!(run = %self.run, %refusal, "A command did not apply to the run.");
+                return Ok(Err(refusal));
+            }
+        };
+        let cut = dispatcher.is_draining() && batch::without_new_work(&mut events);
+        if let Some(turn) = &mut turn
+            && loaded.started.mode != Mode::Simulate
+        {
+            turn.count(&events);
+        }
+        Ok(Ok((events, cut)))
     }
 
     /// Makes a decision durable, in as many commits as the store wants, and folds what is durable.
@@ -108,15 +197,7 @@ impl Worker {
             let plan = &loaded.compiled.plan;
             // Folded on a copy: nothing acts on events that are not durable.
             let mut run = loaded.run.clone();
-            for (seq, event) in (from..).zip(&part) {
-                let recorded = Recorded {
-                    seq,
-                    at: now,
-                    event: event.clone(),
-                };
-                run.apply(plan, &recorded)
-                    .map_err(|corrupt| Trouble::Run(corrupt.to_string()))?;
-            }
+            fold(plan, &mut run, &part, now)?;
             let row = engine::row(plan, &run);
             let commit = Commit {
                 run: self.run.clone(),
@@ -192,4 +273,18 @@ impl Worker {
             }
         }
     }
+}
+
+/// Takes events that are not durable yet into a copy of a run.
+fn fold(plan: &Plan, run: &mut Run, events: &[Event], now: Timestamp) -> Result<(), Trouble> {
+    for event in events {
+        let recorded = Recorded {
+            seq: run.next_seq(),
+            at: now,
+            event: event.clone(),
+        };
+        run.apply(plan, &recorded)
+            .map_err(|corrupt| Trouble::Run(corrupt.to_string()))?;
+    }
+    Ok(())
 }

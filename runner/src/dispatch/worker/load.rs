@@ -42,6 +42,17 @@ impl Worker {
             .steps
             .values()
             .any(|step| is_block(&step.action.name));
+        if may_block {
+            inner
+                .budget
+                .learn(
+                    &*inner.store,
+                    &started.entity,
+                    run.under_way(),
+                    self.dispatcher.now(),
+                )
+                .await?;
+        }
         let facts = Arc::new(started.facts.clone());
         Ok(Loaded {
             started,
