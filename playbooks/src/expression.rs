@@ -24,7 +24,9 @@ pub(crate) mod tree;
 
 pub use self::budget::{EVALUATION_BYTES_MAX, EVALUATION_STEPS_MAX};
 pub use self::check::{COMPREHENSION_DEPTH_MAX, REGEX_BYTES_MAX};
-pub use self::evaluate::INNER_LIST_ITEMS_MAX;
+pub use self::evaluate::{
+    EXPLAINED_CHARS_MAX, Explanation, INNER_LIST_ITEMS_MAX, SEEN_CHARS_MAX, SEEN_VALUES_MAX,
+};
 pub use self::scope::{Expected, NameType, StepType, TypeEnv};
 pub use self::syntax::{BRACKET_DEPTH_MAX, EXPRESSION_BYTES_MAX, TREE_DEPTH_MAX};
 
@@ -103,6 +105,14 @@ impl Expression {
             ))),
             value => Ok(value),
         }
+    }
+}
+
+impl Expression {
+    /// Which part of a condition that is false said no, and what it saw. Only for a condition that
+    /// [`Self::evaluate`] has just found false under the same names.
+    pub fn why_false(&self, names: &dyn Names) -> Explanation {
+        evaluate::explain(&self.root, &self.source, names)
     }
 }
 

@@ -217,6 +217,10 @@ pub enum SkipCause {
     IfFalse {
         /// The text of the condition.
         condition: String,
+        /// Which part of it said no, and what that part saw. Absent in runs from before this was
+        /// recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// Its `if` reads something absent.
     IfUndecided {

@@ -16,6 +16,7 @@ mod examples;
 mod expiry;
 mod hostile;
 mod intake;
+mod ledger;
 mod pace;
 mod setbacks;
 mod tenancy;

@@ -15,18 +15,17 @@ use crate::types::Type;
 use crate::values::{LIST_ITEMS_MAX, describe};
 
 mod arithmetic;
+mod explain;
+
+pub(super) use self::explain::explain;
+pub use self::explain::{EXPLAINED_CHARS_MAX, Explanation, SEEN_CHARS_MAX, SEEN_VALUES_MAX};
 
 /// Items of a list inside another comprehension.
 pub const INNER_LIST_ITEMS_MAX: usize = 1_000;
 
 /// Evaluates a tree made from a text. `Ok(None)` is `omit`.
 pub(super) fn evaluate(root: &Node, text: &str, names: &dyn Names) -> Result<Option<Value>, Unresolved> {
-    let mut evaluator = Evaluator {
-        names,
-        text,
-        locals: Vec::new(),
-        budget: Budget::new(),
-    };
+    let mut evaluator = Evaluator::new(text, names);
     match evaluator.value(root) {
         Ok(value) => Ok(Some(value.into_owned())),
         Err(Stop::Omit) => Ok(None),
@@ -57,6 +56,15 @@ struct Evaluator<'v> {
 type Outcome<'v> = Result<Cow<'v, Value>, Stop>;
 
 impl<'v> Evaluator<'v> {
+    fn new(text: &'v str, names: &'v dyn Names) -> Self {
+        Self {
+            names,
+            text,
+            locals: Vec::new(),
+            budget: Budget::new(),
+        }
+    }
+
     fn value(&mut self, node: &'v Node) -> Outcome<'v> {
         self.budget.steps(1)?;
         match &node.kind {

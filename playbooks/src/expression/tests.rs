@@ -11,6 +11,7 @@ use crate::incident::IncidentType;
 use crate::types::Enums;
 
 mod designs;
+mod explanations;
 mod hostile;
 mod refusals;
 mod results;

@@ -144,7 +144,7 @@ fn precondition(plan: &Plan, incident: Option<&Incident>, names: &TriggerNames) 
     };
     match when.evaluate(names) {
         Ok(Some(Value::Bool(true))) => Ok(()),
-        Ok(Some(Value::Bool(false))) => Err(format!("when was false: {}", when.source())),
+        Ok(Some(Value::Bool(false))) => Err(format!("when: {}", when.why_false(names))),
         Ok(_) => Err(format!("when is neither true nor false: {}", when.source())),
         Err(why) => Err(format!("when could not be decided: {why}")),
     }

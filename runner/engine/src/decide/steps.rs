@@ -148,10 +148,12 @@ impl Draft<'_> {
     }
 
     fn condition(&self, condition: &Expression) -> Decided {
-        match condition.evaluate(&self.names(None)) {
+        let names = self.names(None);
+        match condition.evaluate(&names) {
             Ok(Some(Value::Bool(true))) => Decided::Yes,
             Ok(Some(Value::Bool(false))) => Decided::No(SkipCause::IfFalse {
                 condition: condition.source().to_owned(),
+                because: Some(condition.why_false(&names).to_string()),
             }),
             Ok(other) => Decided::Broken(format!(
                 "{} is neither true nor false",

@@ -81,7 +81,10 @@ outputs:
     assert_eq!(
         skips(run.events(), "copies"),
         [&SkipCause::IfFalse {
-            condition: "incident.severity == severity.low".to_owned()
+            condition: "incident.severity == severity.low".to_owned(),
+            because: Some(
+                "incident.severity == severity.low was false (incident.severity is high)".to_owned()
+            ),
         }]
     );
     assert_eq!(

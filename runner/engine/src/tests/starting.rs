@@ -57,7 +57,10 @@ fn a_trigger_matches_with_its_key_or_says_which_part_said_no() {
     };
     assert_eq!(once.key, r#"["ville","bad.example"]"#);
     scene.incident.domain = None;
-    assert_eq!(why_not(&scene), "when was false: has(incident.domain)");
+    assert_eq!(
+        why_not(&scene),
+        "when: has(incident.domain) was false (incident.domain is absent)"
+    );
     scene.incident.kind = IncidentType::Malware;
     assert_eq!(why_not(&scene), "it wants phishing, this is malware");
     scene.incident = crate::scenery::incident();
@@ -153,6 +156,6 @@ fn a_start_by_hand_keeps_the_precondition() {
         try_start(&scene, StartedBy::Hand, json!({"why": "x"}))
             .expect_err("when")
             .to_string(),
-        "when was false: has(incident.domain)"
+        "when: has(incident.domain) was false (incident.domain is absent)"
     );
 }

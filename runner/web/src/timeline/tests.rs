@@ -7,7 +7,7 @@ use serde_json::json;
 use state::event::{Event, Outcome, ProbeAnswer, Recorded, RunStatus, SkipCause};
 use state::ids::Path;
 
-use super::{NOTE_CHARACTERS_MAX, StepLine, Timeline, cut};
+use super::{NOTE_CHARACTERS_MAX, StepLine, Timeline, cut, skip_note};
 use crate::view::StepState;
 
 fn timeline() -> Timeline {
@@ -138,10 +138,25 @@ fn items_follow_their_step_and_sum_up() {
 #[test]
 fn a_skip_says_why_and_an_empty_list_is_done() {
     let mut timeline = timeline();
+    let because = "verdict == 'malicious' was false (verdict is 'clean')".to_owned();
+    for (because, note) in [
+        (
+            Some(because),
+            "if: verdict == 'malicious' was false (verdict is 'clean')",
+        ),
+        (None, "if was false: verdict == 'malicious'"),
+    ] {
+        let cause = SkipCause::IfFalse {
+            condition: "verdict == 'malicious'".to_owned(),
+            because,
+        };
+        assert_eq!(skip_note(&cause), note);
+    }
     let skipped = Event::Skipped {
         path: Path::step("block"),
         cause: SkipCause::IfFalse {
             condition: "verdict == 'malicious'".to_owned(),
+            because: None,
         },
     };
     let line = timeline.apply(&at(1, skipped)).unwrap();
