@@ -35,7 +35,7 @@ mod timers;
 mod trigger;
 mod worker;
 
-pub use self::trigger::TriggerError;
+pub use self::trigger::{NOT_ASKED, TriggerError};
 
 /// Runs that are worked on at the same time. The others wait in order of arrival.
 pub const RUNS_ACTIVE_MAX: usize = 512;

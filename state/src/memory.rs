@@ -71,6 +71,7 @@ struct KeptIncident {
     source: String,
     accepted: Incident,
     actor: Actor,
+    by_hand: bool,
     count: u64,
     updates: Vec<StoredUpdate>,
     matches: Option<Vec<MatchRow>>,
@@ -104,6 +105,7 @@ impl KeptIncident {
             incident,
             count: self.count,
             actor: self.actor.clone(),
+            by_hand: self.by_hand,
             updates: self.updates.clone(),
         }
     }

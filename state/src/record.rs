@@ -67,6 +67,9 @@ pub(crate) struct AcceptedRecord {
     pub(crate) dedup_within: Span,
     pub(crate) incident: Incident,
     pub(crate) actor: Actor,
+    /// It came with a start by hand; its triggers are not asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_hand: bool,
     pub(crate) at: Timestamp,
 }
 

@@ -17,6 +17,9 @@ use super::setbacks::pause_after;
 use super::{Dispatcher, Message};
 use crate::library::Compiled;
 
+/// What the ledger says of an incident that came with a start by hand.
+pub const NOT_ASKED: &str = "not asked: the incident came with a start by hand";
+
 /// Why triggers could not be decided.
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
@@ -41,23 +44,20 @@ impl Dispatcher {
         accepted
     }
 
-    /// Keeps an incident that somebody starts a playbook on by hand. The ledger says that triggers
-    /// were not asked.
+    /// Keeps an incident that somebody starts a playbook on by hand. That is kept with it, so that
+    /// its triggers are not asked, now or after a crash; the ledger says so.
     pub async fn accept_for_hand(&self, new: NewIncident) -> Result<IncidentId, StoreError> {
+        let new = NewIncident { by_hand: true, ..new };
         let id = match self.inner.store.accept(new).await? {
             Accepted::Duplicate { of, .. } => return Ok(of),
             Accepted::New(id) => id,
         };
-        let why = || "not asked: the incident came with a start by hand".to_owned();
-        let current = self.inner.library.current();
-        let decisions = current.values().map(|compiled| MatchDecision {
-            playbook: compiled.reference(),
-            verdict: MatchVerdict::No { why: why() },
-        });
-        self.inner
-            .store
-            .decide_matches(&id, decisions.collect(), self.now())
-            .await?;
+        match self.decide_triggers(&id).await {
+            Ok(_) => {}
+            Err(TriggerError::Store(error @ StoreError::Stopped { .. })) => return Err(error),
+            // The start does not need the ledger, which is written as soon as it can be.
+            Err(_) => self.decide_later(id.clone()),
+        }
         Ok(id)
     }
 
@@ -105,7 +105,13 @@ impl Dispatcher {
         let now = self.now();
         let mut decisions = Vec::new();
         for compiled in self.inner.library.current().values() {
-            let verdict = self.verdict(compiled, &stored, &operator, entity);
+            let verdict = if stored.by_hand {
+                MatchVerdict::No {
+                    why: NOT_ASKED.to_owned(),
+                }
+            } else {
+                self.verdict(compiled, &stored, &operator, entity)
+            };
             if matches!(verdict, MatchVerdict::Start(_)) {
                 self.keep(compiled).await?;
             }

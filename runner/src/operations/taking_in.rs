@@ -77,6 +77,7 @@ impl LocalOperations {
             dedup_within: part.dedup_within,
             incident: part.incident,
             actor: caller.actor().clone(),
+            by_hand: false,
             at: self.dispatcher.now(),
         })
     }

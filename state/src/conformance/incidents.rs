@@ -4,7 +4,9 @@ use playbooks::incident::{IncidentStatus, IncidentType};
 use playbooks::marking::{Severity, Verdict};
 use serde_json::json;
 
-use super::samples::{accept, effect_key, entity, incident, moment, new_incident, scope, sender, update};
+use super::samples::{
+    accept, effect_key, entity, incident, moment, new_incident, panic_with, scope, sender, update,
+};
 use crate::access::Permission;
 use crate::store::{
     Accepted, FILE_BYTES_MAX, IncidentFilter, KEY_BYTES_MAX, LIST_TITLE_BYTES_MAX, NAME_BYTES_MAX,
@@ -46,6 +48,15 @@ pub(super) async fn references_are_gapless(store: &dyn Store) {
         (entity("ville-b"), "suricata", 1)
     );
     assert_eq!(stored.actor, sender());
+    assert!(!stored.by_hand);
+    let mut by_hand = new_incident("ville-b", "by hand", 2);
+    by_hand.by_hand = true;
+    let id = match store.accept(by_hand).await.expect("kept") {
+        Accepted::New(id) => id,
+        known @ Accepted::Duplicate { .. } => panic_with(&format!("{known:?}")),
+    };
+    let stored = store.incident(&id).await.expect("read");
+    assert!(stored.expect("it is there").by_hand);
     let nobody = store
         .incident(&"PH-2026-00002".parse().expect("a reference"))
         .await;

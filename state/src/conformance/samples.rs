@@ -102,6 +102,7 @@ pub fn new_incident(entity_name: &str, key: &str, seconds: i64) -> NewIncident {
         dedup_within: Span::hours(1),
         incident: incident(IncidentType::IdsAlert, key, moment(seconds)),
         actor: sender(),
+        by_hand: false,
         at: moment(seconds),
     }
 }
@@ -274,6 +275,6 @@ pub fn measure(entity_name: &str, number: u64, target: &str, seconds: i64) -> Me
 }
 
 #[expect(clippy::panic, reason = "a failed check")]
-fn panic_with(text: &str) -> ! {
+pub(super) fn panic_with(text: &str) -> ! {
     panic!("{text}")
 }

@@ -79,6 +79,7 @@ fn accept(new: NewIncident, view: &impl View) -> Result<Decision, StoreError> {
         dedup_within: new.dedup_within,
         incident,
         actor: new.actor,
+        by_hand: new.by_hand,
         at: new.at,
     };
     Ok((

@@ -161,6 +161,7 @@ impl Shared {
             incident,
             count: head.count,
             actor: accepted.actor,
+            by_hand: accepted.by_hand,
             updates,
         }))
     }

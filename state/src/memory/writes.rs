@@ -44,6 +44,7 @@ impl Held {
             dedup_within: new.dedup_within,
             incident,
             actor: new.actor,
+            by_hand: new.by_hand,
             at: new.at,
         };
         let record = Record::Accepted(Box::new(accepted));
@@ -57,6 +58,7 @@ impl Held {
                 source: accepted.source,
                 accepted: accepted.incident,
                 actor: accepted.actor,
+                by_hand: accepted.by_hand,
                 count: 1,
                 updates: Vec::new(),
                 matches: None,

@@ -214,16 +214,22 @@ fn all_records() -> Vec<Record> {
         entity: entity("ville-a"),
         reason: "its time is over".to_owned(),
     };
+    let accepted = AcceptedRecord {
+        entity: new.entity,
+        source: new.source,
+        dedup_key: new.dedup_key,
+        dedup_within: new.dedup_within,
+        incident: kept,
+        actor: new.actor,
+        by_hand: false,
+        at,
+    };
+    let by_hand = AcceptedRecord {
+        by_hand: true,
+        ..accepted.clone()
+    };
     vec![
-        Record::Accepted(Box::new(AcceptedRecord {
-            entity: new.entity,
-            source: new.source,
-            dedup_key: new.dedup_key,
-            dedup_within: new.dedup_within,
-            incident: kept,
-            actor: new.actor,
-            at,
-        })),
+        Record::Accepted(Box::new(accepted)),
         Record::Repeated {
             incident: reference(),
             actor: sender(),
@@ -295,6 +301,8 @@ fn all_records() -> Vec<Record> {
             playbook: playbook("triage"),
             bundle: "id: triage\n".to_owned(),
         },
+        // Added later, at the end, so that the lines above stay what they were.
+        Record::Accepted(Box::new(by_hand)),
     ]
 }
 

@@ -27,6 +27,9 @@ pub struct NewIncident {
     pub incident: Incident,
     /// Who sent it.
     pub actor: Actor,
+    /// Whether it came with a start by hand, so that no trigger is asked. Kept with it, so that
+    /// this holds also if the process ends before the ledger says so.
+    pub by_hand: bool,
     /// Now.
     pub at: Timestamp,
 }
@@ -186,6 +189,8 @@ pub struct StoredIncident {
     pub count: u64,
     /// Who sent it first.
     pub actor: Actor,
+    /// Whether it came with a start by hand.
+    pub by_hand: bool,
     /// Changes since, oldest first.
     pub updates: Vec<StoredUpdate>,
 }
