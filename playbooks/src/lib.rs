@@ -12,7 +12,8 @@
 //! - the two façades over foreign languages: [`expression`] (CEL), [`template`] (Handlebars),
 //!   both reading through [`names::Names`], and [`arguments`], the trees made of them;
 //! - the result: [`plan`];
-//! - beside the way: [`writer`] for YAML output, [`schema`] for editors.
+//! - beside the way: [`writer`] for YAML output, [`repair`] of what a machine may repair,
+//!   [`schema`] for editors.
 
 pub mod action_spec;
 pub mod arguments;
@@ -27,6 +28,7 @@ pub mod marking;
 pub mod names;
 pub mod operator;
 pub mod plan;
+pub mod repair;
 pub mod revision;
 pub mod schema;
 pub mod snippet;

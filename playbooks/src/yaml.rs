@@ -9,6 +9,7 @@
 mod builder;
 mod characters;
 mod place;
+pub(crate) mod quoting;
 mod scalar;
 mod traps;
 

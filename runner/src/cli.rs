@@ -21,6 +21,7 @@ use crate::telemetry;
 
 mod arguments;
 mod audit;
+mod configuration;
 mod demo;
 mod diagnostics;
 mod doctor;
@@ -29,6 +30,7 @@ mod incidents;
 mod playbook_files;
 mod print;
 mod project;
+mod repair;
 mod run_view;
 mod runs;
 mod serve;
@@ -136,7 +138,7 @@ impl Session {
             Command::Schema { write } => playbook_files::schema(self, *write),
             Command::Init(arguments) => project::init(self, arguments),
             Command::Tokens(command) => project::tokens(self, command),
-            Command::Config(arguments::Config::Check) => project::check_configuration(self),
+            Command::Config(command) => configuration::configuration(self, command),
             Command::Completions { shell } => {
                 // Into memory first: the generator cannot be told that its reader has gone.
                 let mut script = Vec::new();

@@ -149,12 +149,7 @@ pub fn load(
     catalog: &dyn Catalog,
     operator: Option<&Operator>,
 ) -> Result<Loaded, LibraryError> {
-    let mut files = Vec::new();
-    for path in paths {
-        collect(path, &mut files)?;
-    }
-    files.sort();
-    files.dedup();
+    let files = playbook_files(paths)?;
     let mut templates_of: BTreeMap<PathBuf, IndexMap<String, String>> = BTreeMap::new();
     let mut loaded = Loaded {
         files: files.len(),
@@ -179,6 +174,26 @@ pub fn load(
         loaded.compiled.extend(plan.map(|plan| Compiled { plan, bundle }));
     }
     Ok(loaded)
+}
+
+/// The playbook files that these paths name or hold, sorted, each once.
+pub fn playbook_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, &mut files)?;
+    }
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+/// One playbook file with the templates it may name.
+pub fn bundle(file: &Path) -> Result<Bundle, LibraryError> {
+    Ok(Bundle {
+        name: file.display().to_string(),
+        playbook: read_text(file)?,
+        templates: templates_beside(file.parent().unwrap_or(Path::new(".")))?,
+    })
 }
 
 /// Compiles a bundle the store kept.

@@ -14,6 +14,7 @@ mod command_line;
 mod crash;
 mod examples;
 mod expiry;
+mod files;
 mod hostile;
 mod intake;
 mod ledger;

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::suggestion::did_you_mean;
-use crate::yaml::{Data, Field, Node, Style};
+use crate::yaml::{Data, Field, Node, Style, quoting};
 
 use super::keys::Keys;
 use super::{Cel, Placed, words};
@@ -275,13 +275,7 @@ impl<'a> Reader<'a> {
     }
 
     fn braces(&mut self, node: &Node, what: &str, text: &str) {
-        let bare = text
-            .replace("${{", "")
-            .replace("{{", "")
-            .replace("}}", "")
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let bare = quoting::without_braces(text);
         let at = text.find("{{").unwrap_or(0);
         let at = if text.get(..at).is_some_and(|before| before.ends_with('$')) {
             at - 1
@@ -299,22 +293,30 @@ impl<'a> Reader<'a> {
                 "no `{{ }}` in an expression",
             )
             .label("this would be a text, and a text is neither true nor false")
-            .help(format!("write: {what}: {bare}"));
-        let needs_quotes = bare.contains(": ")
-            || bare.contains(" #")
-            || bare.starts_with(['!', '"', '\'', '[', '{', '*', '&', '>', '|', '%', '@', '`']);
-        let replacement = if needs_quotes {
-            format!("\"{bare}\"")
-        } else {
-            bare.clone()
-        };
-        let finding = match &node.data {
-            Data::Text(_, Style::Plain | Style::Quoted) if !(needs_quotes && bare.contains('"')) => {
-                finding.fix(node.place.clone(), replacement)
-            }
-            _ => finding,
+            .help(format!(
+                "write: {what}: {}",
+                bare.split_whitespace().collect::<Vec<_>>().join(" ")
+            ));
+        let finding = match self.opened(node, &bare) {
+            Some(replacement) => finding.fix(node.place.clone(), replacement),
+            None => finding,
         };
         self.report(finding);
+    }
+
+    /// What stands at a node when the braces of its expression are gone.
+    fn opened(&self, node: &Node, bare: &str) -> Option<String> {
+        let written = self.source.text.get(node.place.clone())?;
+        if let Data::Text(_, Style::Block) = node.data {
+            return Some(quoting::without_braces(written));
+        }
+        let before = self.source.text.get(..node.place.start)?;
+        let line = before.rsplit('\n').next().unwrap_or(before);
+        if line.contains(['{', '[']) {
+            // In a list or map in one line, a comma or bracket would end a value without quotes.
+            return quoting::quoted(bare);
+        }
+        quoting::as_value(bare)
     }
 
     /// Whether ` #` ended a plain expression in the middle; reported.
@@ -324,55 +326,32 @@ impl<'a> Reader<'a> {
         };
         let rest = self.source.text.get(node.place.end..).unwrap_or("");
         let line = rest.split('\n').next().unwrap_or("");
-        if !line.trim_start().starts_with('#') || line.starts_with('#') || is_closed(text) {
+        if !line.trim_start().starts_with('#') || line.starts_with('#') || quoting::is_closed(text) {
             return false;
         }
         let hash = node.place.end + line.find('#').unwrap_or(0);
-        let whole = self
-            .source
-            .text
-            .get(node.place.start..node.place.end + line.trim_end().len());
+        let (start, end) = (node.place.start, node.place.end + line.trim_end().len());
         let mut finding = self
             .error(
                 "PB106",
-                &(hash..node.place.end + line.trim_end().len()),
+                &(hash..end),
                 "` #` inside an expression: YAML takes the rest for a comment",
             )
             .label("not part of the expression")
             .evidence(self.source, node.place.clone(), "only this is left");
-        if let Some(whole) = whole.filter(|whole| !whole.contains('"') && !whole.contains('\n')) {
-            finding = finding.help(format!("quote it: \"{whole}\"")).fix(
-                node.place.start..node.place.start + whole.len(),
-                format!("\"{whole}\""),
-            );
-        } else {
-            finding = finding.help("put the whole value into quotes");
+        let whole = self.source.text.get(start..end);
+        let whole = whole.and_then(|whole| whole.get(..quoting::end_of_value(whole)?));
+        match whole.and_then(|whole| Some((whole, quoting::quoted(whole)?))) {
+            Some((whole, quoted)) => {
+                finding = finding
+                    .help(format!("quote it: {quoted}"))
+                    .fix(start..start + whole.len(), quoted);
+            }
+            None => finding = finding.help("put the whole value into quotes"),
         }
         self.report(finding);
         true
     }
-}
-
-/// Whether quotes and brackets of an expression are closed.
-fn is_closed(text: &str) -> bool {
-    let mut depth = 0_i64;
-    let mut quote: Option<char> = None;
-    let mut escaped = false;
-    for character in text.chars() {
-        match quote {
-            Some(_) if escaped => escaped = false,
-            Some(_) if character == '\\' => escaped = true,
-            Some(open) if character == open => quote = None,
-            Some(_) => {}
-            None => match character {
-                '\'' | '"' => quote = Some(character),
-                '(' | '[' | '{' => depth += 1,
-                ')' | ']' | '}' => depth -= 1,
-                _ => {}
-            },
-        }
-    }
-    depth <= 0 && quote.is_none()
 }
 
 /// The place of a node for a message: of a collection only its first line.

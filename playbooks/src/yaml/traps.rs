@@ -5,6 +5,7 @@
 
 use serde_saphyr::granit_parser::ErrorKind;
 
+use super::quoting::{brackets_left_open, end_of_value, quoted, with_values_quoted};
 use crate::diagnostic::{Diagnostic, Place, Source};
 
 /// Explains an error of the parser at a byte offset.
@@ -59,15 +60,7 @@ fn at_line(source: &Source, offset: usize) -> Option<Diagnostic> {
                 return Some(unquoted_braces(source, value.start));
             }
             if text.starts_with(['{', '[']) && text.contains("${{") && !text.contains("\"${{") {
-                return Some(
-                    Diagnostic::error(
-                        "PB105",
-                        source,
-                        value,
-                        "`${{ }}` inside `{...}` or `[...]` needs quotes",
-                    )
-                    .help("write it in double quotes: \"${{ ... }}\", or use one line a key"),
-                );
+                return Some(values_in_flow(source, value, text));
             }
             return is_expression_trap(text).then(|| needs_quotes(source, value, text));
         }
@@ -119,9 +112,25 @@ fn needs_quotes(source: &Source, value: Place, text: &str) -> Diagnostic {
         ),
     };
     let finding = Diagnostic::error("PB105", source, value.clone(), why).label(label);
-    match quote(text) {
-        Some(quoted) => finding.help(format!("quote it: {quoted}")).fix(value, quoted),
+    // In a list or map over several lines the comma is not part of the value, and a bracket that
+    // is closed here was opened elsewhere.
+    let meant = text.strip_suffix(',').unwrap_or(text);
+    match quoted(meant).filter(|_| brackets_left_open(meant) == Some(0)) {
+        Some(quoted) => finding
+            .help(format!("quote it: {quoted}"))
+            .fix(value.start..value.start + meant.len(), quoted),
         None => finding.help("put it below the key after `>-`, indented, without quotes"),
+    }
+}
+
+/// `${{ }}` without quotes inside a list or map in one line.
+fn values_in_flow(source: &Source, value: Place, text: &str) -> Diagnostic {
+    let message = "`${{ }}` inside `{...}` or `[...]` needs quotes";
+    let finding = Diagnostic::error("PB105", source, value.clone(), message)
+        .help("write it in double quotes: \"${{ ... }}\", or use one line a key");
+    match with_values_quoted(text) {
+        Some(quoted) => finding.fix(value, quoted),
+        None => finding,
     }
 }
 
@@ -136,7 +145,7 @@ fn unquoted_braces(source: &Source, start: usize) -> Diagnostic {
         .trim();
     let text_form = format!("\"{{{{{inner}}}}}\"");
     let value_form = format!("${{{{ {inner} }}}}");
-    let whole = line.trim_end();
+    let whole = end_of_value(line).and_then(|end| line.get(..end));
     let finding = Diagnostic::error(
         "PB104",
         source,
@@ -146,22 +155,17 @@ fn unquoted_braces(source: &Source, start: usize) -> Diagnostic {
     .label("start of a YAML map")
     .help(format!("to pass the value: {value_form}"))
     .help(format!("to write a text: {text_form}"));
-    if whole.ends_with("}}") && whole.matches("{{").count() == 1 {
-        finding.fix(start..start + whole.len(), value_form)
-    } else {
-        finding
-    }
-}
-
-/// The text in quotes, in the style that needs no escape.
-fn quote(text: &str) -> Option<String> {
-    let text = text.trim_end();
-    if !text.contains('"') && !text.contains('\\') {
-        Some(format!("\"{text}\""))
-    } else if !text.contains('\n') {
-        Some(format!("'{}'", text.replace('\'', "''")))
-    } else {
-        None
+    // One value is passed with its type; a value among words can only be a text.
+    let replacement = whole.and_then(|whole| {
+        if whole.ends_with("}}") && whole.matches("{{").count() == 1 {
+            Some(value_form)
+        } else {
+            quoted(whole)
+        }
+    });
+    match (whole, replacement) {
+        (Some(whole), Some(replacement)) => finding.fix(start..start + whole.len(), replacement),
+        _ => finding,
     }
 }
 
@@ -220,6 +224,9 @@ impl Line {
             return None;
         };
         let value = after.trim();
+        let value = end_of_value(value)
+            .and_then(|end| value.get(..end))
+            .unwrap_or(value);
         let start = self.place.end - after.len() + (after.len() - after.trim_start().len());
         (!value.is_empty()).then_some(start..start + value.len())
     }

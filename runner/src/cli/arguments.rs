@@ -110,7 +110,7 @@ pub(crate) enum Command {
     /// Check playbooks: names, types, order, blast radius.
     #[command(
         alias = "validate",
-        after_help = "Examples:\n  sortie check\n  sortie check playbooks/phishing-report.yaml --format sarif > findings.sarif"
+        after_help = "Examples:\n  sortie check\n  sortie check playbooks/phishing-report.yaml --format sarif > findings.sarif\n  sortie check --fix"
     )]
     Check(Check),
     /// Explain a code that `check` prints.
@@ -328,6 +328,10 @@ pub(crate) struct Check {
     /// Warnings count as findings.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Repair what is only a matter of writing: quotes, braces, words that YAML readers disagree
+    /// about. Everything else in the files stays byte for byte.
+    #[arg(long)]
+    pub(crate) fix: bool,
     /// How to print findings.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -403,7 +407,15 @@ pub(crate) enum Tokens {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Check sortie.toml and the entity files.
+    #[command(after_help = "Examples:\n  sortie config check\n  sortie config check --project /etc/sortie")]
     Check,
+    /// The settings that count. Secrets are shown as references.
+    #[command(after_help = "Examples:\n  sortie config show\n  sortie config show --origin")]
+    Show {
+        /// Say for each value where it came from: a line of the file, the environment, or the default.
+        #[arg(long)]
+        origin: bool,
+    },
 }
 
 fn permission(text: &str) -> Result<Permission, String> {

@@ -11,7 +11,7 @@ use playbooks::plan::{Edge, Node, Plan};
 use super::arguments::{Actions, Check, Format, Graph, Output, Picture};
 use super::exit_code::Exit;
 use super::terminal::{Terminal, safe};
-use super::{Session, diagnostics, print};
+use super::{Session, diagnostics, print, repair};
 use crate::library::{self, Loaded};
 
 /// `sortie check`.
@@ -23,6 +23,9 @@ pub(crate) fn check(session: &Session, arguments: &Check) -> Result<Exit, Exit> 
         [] => vec![session.project.join("playbooks")],
         paths => paths.to_vec(),
     };
+    if arguments.fix {
+        repair::repair(session, &paths, &catalog, operator)?;
+    }
     let mut loaded = load(session, &paths, &catalog, operator)?;
     diagnostics::sort(&mut loaded.diagnostics);
     let terminal = &session.terminal;
@@ -57,7 +60,11 @@ pub(crate) fn check(session: &Session, arguments: &Check) -> Result<Exit, Exit> 
     let warnings = loaded.diagnostics.len() - errors;
     terminal.say(summary(errors, warnings, loaded.files));
     if let Some(first) = loaded.diagnostics.first() {
-        terminal.say(format!("next: sortie explain {}", first.code));
+        let repairable = loaded.diagnostics.iter().any(|found| {
+            playbooks::repair::repairable(std::slice::from_ref(found), &found.primary.source.name) > 0
+        });
+        let fix = if repairable { " . sortie check --fix" } else { "" };
+        terminal.say(format!("next: sortie explain {}{fix}", first.code));
     }
     Ok(if errors > 0 || (arguments.strict && warnings > 0) {
         Exit::No

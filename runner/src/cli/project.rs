@@ -1,4 +1,4 @@
-//! Commands about the project itself: init, tokens, config.
+//! Commands about the project itself: init, tokens.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -113,25 +113,5 @@ pub(crate) fn tokens(session: &Session, command: &Tokens) -> Result<Exit, Exit> 
     terminal.line(token.reveal())?;
     terminal.say("Add this to sortie.toml; it holds only a hash:\n");
     terminal.say(crate::project::token_table(&record));
-    Ok(Exit::Yes)
-}
-
-/// `sortie config check`.
-pub(crate) fn check_configuration(session: &Session) -> Result<Exit, Exit> {
-    let settings = session.settings(crate::config::Purpose::Check)?;
-    for found in &settings.warnings {
-        session.terminal.say(super::diagnostics::human(
-            found,
-            session.terminal.colour,
-            session.terminal.width,
-        ));
-    }
-    let operator = &settings.operator;
-    session.terminal.line(format!(
-        "sortie.toml ok: {} entities, {} connections, {} tokens",
-        operator.entities.len(),
-        operator.connections.len(),
-        settings.tokens.len()
-    ))?;
     Ok(Exit::Yes)
 }

@@ -87,7 +87,10 @@ fn connection(sheet: &mut Sheet, field: &Field, around: Surroundings<'_>) -> Opt
     let answer_bytes_max = table
         .get(sheet, "answer_bytes_max")
         .and_then(|node| sheet.whole(node, most));
-    let settings = table.get(sheet, "settings").map(|node| settings(sheet, node));
+    let settings = table.get(sheet, "settings").map(|node| {
+        sheet.note(table.name("settings"), node);
+        settings(sheet, node)
+    });
     table.close(sheet);
     let facts = facts?;
     let base_url = base_url.or_else(|| public_address(&facts.provider)?.parse().ok());

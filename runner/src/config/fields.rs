@@ -46,6 +46,19 @@ impl Sheet {
         }
     }
 
+    /// Notes a value for `config show`; of a map that is taken as it is, every value in it.
+    pub(crate) fn note(&mut self, name: String, node: &Node) {
+        if let Data::Map(fields) = &node.data {
+            for field in fields {
+                self.note(format!("{name}.{}", field.key), &field.value);
+            }
+            return;
+        }
+        let shown = self.source.text.get(node.place.clone()).unwrap_or_default();
+        self.given
+            .insert(name, (node.place.clone(), shown.trim().to_owned()));
+    }
+
     /// Records an error and hands it back to be completed.
     pub(crate) fn error(
         &mut self,
@@ -245,15 +258,7 @@ impl<'n> Table<'n> {
         self.known.push(key);
         let field = self.left.shift_remove(key)?;
         if !matches!(field.value.data, Data::Map(_)) {
-            let shown = sheet
-                .source
-                .text
-                .get(field.value.place.clone())
-                .unwrap_or_default();
-            let name = self.name(key);
-            sheet
-                .given
-                .insert(name, (field.value.place.clone(), shown.trim().to_owned()));
+            sheet.note(self.name(key), &field.value);
         }
         Some(&field.value)
     }
