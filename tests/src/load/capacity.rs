@@ -83,10 +83,14 @@ pub async fn fill(settings: Settings, runs: u64, in_flight: usize) -> io::Result
             "{open} runs are open, {runs} were started"
         )));
     }
+    let after_kib = machine::resident_kib("self");
+    if let Some(sortie) = Arc::into_inner(sortie) {
+        sortie.close().await;
+    }
     Ok(Waiting {
         runs,
         before_kib,
-        after_kib: machine::resident_kib("self"),
+        after_kib,
         restart: Duration::ZERO,
         restarted_kib: 0,
         filling,

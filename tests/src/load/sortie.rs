@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use runner::app::App;
 use runner::config::Settings;
@@ -15,6 +16,9 @@ use web::view::{Content, Submission, Submitted};
 
 use super::watch::{Runs, Watched};
 use super::{project, triage};
+
+/// How often it is looked whether a closed store is released.
+const RELEASED_EVERY: Duration = Duration::from_millis(5);
 
 /// An opened Sortie, and what it says of its runs.
 #[derive(Debug)]
@@ -80,9 +84,14 @@ impl Sortie {
         &self.app
     }
 
-    /// Comes to rest. The store is released when the last handle is gone.
+    /// Comes to rest, and waits until the last task has let go of the store.
     pub async fn close(self) -> bool {
-        self.app.close().await
+        let store = Arc::downgrade(self.app.dispatcher.store());
+        let rested = self.app.close().await;
+        while store.strong_count() > 0 {
+            tokio::time::sleep(RELEASED_EVERY).await;
+        }
+        rested
     }
 }
 
