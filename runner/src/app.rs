@@ -83,6 +83,14 @@ impl AppError {
             Self::Connections(_) | Self::Token(_) => {
                 Some("repair sortie.toml; `sortie config check` checks it".to_owned())
             }
+            Self::Open(OpenError::InUse { pid, .. }) => Some(format!(
+                "{}; a `sortie serve` that has it answers commands as soon as it has started; or name \
+                 another store with SORTIE_DATA_DIR",
+                match pid {
+                    Some(pid) => format!("let it end, or stop it with `kill {pid}`"),
+                    None => "let the other process end".to_owned(),
+                }
+            )),
             Self::Open(_) | Self::Library(_) | Self::Store(_) => None,
         }
     }

@@ -83,7 +83,7 @@ pub struct Opened {
 pub enum OpenError {
     /// Another process has the folder.
     #[error(
-        "{folder} is in use by {}; stop it first, or give this one another data folder",
+        "the store {folder} is in use by {}",
         pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
     )]
     InUse {

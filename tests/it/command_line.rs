@@ -130,8 +130,27 @@ async fn from_an_empty_folder_to_a_run_that_explains_itself() {
     assert!(trail["rows"].as_array().unwrap().len() > 5);
 
     // A second process on the same store, then the drain of the first.
-    sortie(&project, &["serve", "--listen", "127.0.0.1:0"])
-        .refused(3, &["in use by process", "stop it first"]);
+    sortie(&project, &["serve", "--listen", "127.0.0.1:0"]).refused(
+        3,
+        &[
+            &format!("in use by process {}", server.id()),
+            &format!("kill {}", server.id()),
+            "SORTIE_DATA_DIR",
+        ],
+    );
+    // Commands ask the process that has the store. When its socket is gone, they name it.
+    let socket = project.join(".sortie/data/sortie.sock");
+    sortie(&project, &["runs", "list"]).ok();
+    std::fs::remove_file(&socket).unwrap();
+    for command in [&["runs", "list"][..], &["incidents", "why", id.as_str()]] {
+        sortie(&project, command).refused(
+            3,
+            &[
+                &format!("in use by process {}", server.id()),
+                &format!("help: let it end, or stop it with `kill {}`", server.id()),
+            ],
+        );
+    }
     let pid = rustix::process::Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(server.wait().unwrap().code(), Some(0), "a drain ends with 0");
