@@ -80,15 +80,17 @@ pub enum Permission {
     Submit,
     /// See incidents and runs.
     See,
-    /// Start playbooks and cancel runs.
+    /// Start playbooks, cancel, retry and repeat runs.
     Start,
     /// Read the audit trail.
     Audit,
+    /// Say what became of an effect, take effects back, take note of a failure.
+    Settle,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: &'static [Self] = &[Self::Submit, Self::See, Self::Start, Self::Audit];
+    pub const ALL: &'static [Self] = &[Self::Submit, Self::See, Self::Start, Self::Audit, Self::Settle];
 
     /// The spelling in files and messages.
     pub const fn word(self) -> &'static str {
@@ -97,6 +99,7 @@ impl Permission {
             Self::See => "see",
             Self::Start => "start",
             Self::Audit => "audit",
+            Self::Settle => "settle",
         }
     }
 }

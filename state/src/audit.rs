@@ -41,6 +41,10 @@ pub(crate) fn event_kind(event: &Event) -> &'static str {
         Event::RetryScheduled { .. } => "retry.scheduled",
         Event::Failing { .. } => "run.failing",
         Event::CancelRequested { .. } => "cancel.requested",
+        Event::Settled { .. } => "outcome.settled",
+        Event::Acknowledged { .. } => "run.acknowledged",
+        Event::Retried { .. } => "run.retried",
+        Event::Rerun { .. } => "run.rerun",
         Event::Closed { .. } => "run.closed",
     }
 }
@@ -53,13 +57,17 @@ fn event_path(event: &Event) -> Option<Path> {
         | Event::Lost { path, .. }
         | Event::Probed { path, .. }
         | Event::OutcomeUnknown { path, .. }
-        | Event::RetryScheduled { path, .. } => Some(path.clone()),
+        | Event::RetryScheduled { path, .. }
+        | Event::Settled { path, .. } => Some(path.clone()),
         Event::Intended(intended) => Some(intended.path.clone()),
         Event::Expanded { step, .. } => Some(Path::step(step)),
         Event::Failing { step, .. } => step.as_deref().map(Path::step),
         Event::Started(_)
         | Event::LetSettled { .. }
         | Event::CancelRequested { .. }
+        | Event::Acknowledged { .. }
+        | Event::Retried { .. }
+        | Event::Rerun { .. }
         | Event::Closed { .. } => None,
     }
 }
@@ -67,7 +75,11 @@ fn event_path(event: &Event) -> Option<Path> {
 fn event_actor(event: &Event) -> Actor {
     match event {
         Event::Started(started) => started.actor.clone(),
-        Event::CancelRequested { actor, .. } => actor.clone(),
+        Event::CancelRequested { actor, .. }
+        | Event::Settled { actor, .. }
+        | Event::Acknowledged { actor, .. }
+        | Event::Retried { actor, .. }
+        | Event::Rerun { actor, .. } => actor.clone(),
         _ => Actor::engine(),
     }
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::store::Store;
 
 mod audit;
+mod endings;
 mod incidents;
 mod measures;
 mod runs;
@@ -42,6 +43,7 @@ where
     runs::a_run_started_by_hand(&*fresh().await).await;
     runs::commits_append_in_order(&*fresh().await).await;
     runs::commits_are_whole_or_nothing(&*fresh().await).await;
+    endings::a_person_may_decide_about_a_run_that_is_over(&*fresh().await).await;
     runs::lists_and_short_ids(&*fresh().await).await;
     runs::plans_and_files_are_kept(&*fresh().await).await;
     measures::measures_end_or_are_lifted(&*fresh().await).await;

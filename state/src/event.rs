@@ -166,7 +166,54 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The run is over. Always the last event.
+    /// A person said what became of a place that could not tell by itself, or that they did by
+    /// hand what had failed. Also of a run that is over.
+    Settled {
+        /// Which.
+        path: Path,
+        /// Its attempt; 0 when it failed before anything was intended.
+        attempt: u32,
+        /// What became of it.
+        answer: Settlement,
+        /// Whether the far end was asked for it now and said so itself.
+        #[serde(default, skip_serializing_if = "is_false")]
+        probed: bool,
+        /// By whom.
+        actor: Actor,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// A person takes note of a run that failed; nothing else follows from it.
+    Acknowledged {
+        /// By whom.
+        actor: Actor,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// A person has the run try again what failed, and what did not happen because of it. The
+    /// run is open again.
+    Retried {
+        /// Places that are as if nothing had happened to them; a step without an item stands for
+        /// the whole step.
+        places: Vec<Path>,
+        /// When the run's time is over now.
+        deadline: Timestamp,
+        /// By whom.
+        actor: Actor,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// A person started another run of the same on the same incident and inputs.
+    Rerun {
+        /// The new run, whose [`Started::rerun_of`] is this one.
+        run: RunId,
+        /// By whom.
+        actor: Actor,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// The run is over. Nothing follows but what a person decides about it: see
+    /// [`Event::may_follow_the_end`].
     Closed {
         /// How.
         status: RunStatus,
@@ -179,6 +226,42 @@ pub enum Event {
         /// Events of the run, this one included.
         records: u64,
     },
+}
+
+impl Event {
+    /// Whether it may stand behind [`Event::Closed`]: a person's decision about a run that is over.
+    pub const fn may_follow_the_end(&self) -> bool {
+        matches!(
+            self,
+            Self::Settled { .. } | Self::Acknowledged { .. } | Self::Retried { .. } | Self::Rerun { .. }
+        )
+    }
+}
+
+/// What became of a place, as a person says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Settlement {
+    /// Sortie's attempt had happened.
+    Done {
+        /// Outputs, checked against the action's promise.
+        output: Value,
+    },
+    /// It had not happened: it is tried again or fails, as its policy says.
+    NotDone,
+    /// A person did it, beside Sortie.
+    ByHand {
+        /// Outputs, checked against the action's promise.
+        output: Value,
+    },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Event 0.
@@ -207,6 +290,9 @@ pub struct Started {
     pub facts: Value,
     /// When the run's time is over.
     pub deadline: Timestamp,
+    /// The run that this one repeats, when a person started it as a repetition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<RunId>,
 }
 
 /// Why a step was skipped.

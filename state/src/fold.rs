@@ -81,6 +81,7 @@ pub(crate) fn run_summary(started: &Started, at: Timestamp) -> RunSummary {
             wake_at: None,
             effects: 0,
             note: String::new(),
+            attention: false,
         },
         attached: 0,
     }
@@ -110,6 +111,16 @@ pub(crate) fn still_counts(first: Timestamp, within: Span, at: Timestamp) -> boo
 /// Whether a measure is in force.
 pub(crate) fn in_force(measure: &Measure, at: Timestamp) -> bool {
     measure.since <= at && at < measure.until
+}
+
+/// To a run that is over only what a person decides about it may be added.
+pub(crate) fn check_after_the_end(commit: &Commit) -> Result<(), StoreError> {
+    match commit.events.first() {
+        Some((_, event)) if event.may_follow_the_end() => Ok(()),
+        _ => Err(StoreError::RunOver {
+            run: commit.run.clone(),
+        }),
+    }
 }
 
 fn at_most(what: &'static str, found: usize, limit: u64) -> Result<(), StoreError> {

@@ -46,7 +46,7 @@ pub(crate) fn newest_first<T>(mut rows: Vec<(u64, T)>, limit: usize) -> Page<T> 
 /// Refuses a scope that does not allow reading incidents and runs.
 pub(crate) fn may_see(scope: &Scope, what: &'static str) -> Result<(), StoreError> {
     match scope.permission() {
-        Permission::See | Permission::Start | Permission::Audit => Ok(()),
+        Permission::See | Permission::Start | Permission::Audit | Permission::Settle => Ok(()),
         found @ Permission::Submit => Err(StoreError::WrongScope { found, what }),
     }
 }

@@ -193,6 +193,7 @@ pub fn token(name: &str, reach: Reach, seed: u8) -> Option<(String, String)> {
             Permission::See,
             Permission::Start,
             Permission::Audit,
+            Permission::Settle,
         ]),
         reach,
         expires_at: now.checked_add(SignedDuration::from_hours(24)).ok()?,

@@ -5,8 +5,8 @@
 
 use playbooks::plan::Plan;
 use state::access::Actor;
-use state::event::{Event, Outcome, ProbeAnswer};
-use state::ids::Path;
+use state::event::{Event, Outcome, ProbeAnswer, Settlement};
+use state::ids::{Path, RunId};
 
 use crate::run::{Corrupt, Run};
 use crate::surroundings::Surroundings;
@@ -16,6 +16,7 @@ mod closing;
 mod command;
 mod draft;
 mod open;
+mod people;
 mod steps;
 
 use draft::Draft;
@@ -57,6 +58,54 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Somebody says what became of a place in doubt, or that they did by hand what had failed.
+    Settle {
+        /// Which.
+        path: Path,
+        /// What became of it. Outputs that bear the name of an argument may be left out.
+        answer: Settlement,
+        /// Whether the far end was asked now and said so itself.
+        probed: bool,
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody takes note of a failure.
+    Acknowledge {
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody has what failed tried again. See [`Run::again`].
+    Retry {
+        /// The step that failed, when not all of them are meant.
+        from: Option<String>,
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// The run was started once more, as another run.
+    Rerun {
+        /// The other run.
+        run: RunId,
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Command {
+    /// Whether it is also for a run that is over.
+    const fn is_about_the_end(&self) -> bool {
+        matches!(
+            self,
+            Self::Settle { .. } | Self::Acknowledge { .. } | Self::Retry { .. } | Self::Rerun { .. }
+        )
+    }
 }
 
 /// Why a command gives no events. The run is unchanged.
@@ -81,6 +130,12 @@ pub enum Refusal {
         /// Who.
         by: String,
     },
+    /// It does not fit how the run stands, or what the playbook promises.
+    #[error("{why}")]
+    Unfit {
+        /// In words, with what would fit.
+        why: String,
+    },
     /// The events do not fit the plan.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
@@ -94,7 +149,7 @@ pub fn decide(
     command: Command,
     surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Event>, Refusal> {
-    if run.closed.is_some() {
+    if run.closed.is_some() && !command.is_about_the_end() {
         return match command {
             Command::Advance | Command::Wake | Command::Recover => Ok(Vec::new()),
             _ => Err(Refusal::Over),

@@ -60,8 +60,7 @@ pub fn wake_at(plan: &Plan, run: &Run) -> Option<Timestamp> {
     }
     let timer = run.timers.first().map(|(at, _)| *at);
     let winding_down = run.failing.is_some() || run.cancel.is_some();
-    let deadline =
-        (!winding_down && !run.section_is_over(plan, Section::Steps)).then_some(run.started.deadline);
+    let deadline = (!winding_down && !run.section_is_over(plan, Section::Steps)).then_some(run.deadline);
     timer.into_iter().chain(deadline).min()
 }
 
@@ -73,6 +72,7 @@ pub fn row(plan: &Plan, run: &Run) -> RunRow {
         wake_at: wake_at(plan, run),
         effects: run.effects_done.saturating_add(open),
         note: note(plan, run),
+        attention: run.needs_attention(),
     }
 }
 

@@ -9,14 +9,12 @@ use sha2::{Digest, Sha256};
 use state::event::Started;
 use state::ids::{EffectKey, Path};
 
-/// Counts deliberate repetitions by a person; those are not built yet.
-const GENERATION: u32 = 0;
-
 /// SHA-256 over entity, run, step path, item, generation, action and canonical arguments.
-/// `None` only if a digest were not 64 hexadecimal digits.
+/// The generation counts deliberate repetitions by a person. `None` only if a digest were not 64 hexadecimal digits.
 pub(crate) fn effect_key(
     started: &Started,
     path: &Path,
+    generation: u32,
     action: &str,
     arguments: &Value,
 ) -> Option<EffectKey> {
@@ -25,7 +23,7 @@ pub(crate) fn effect_key(
         started.run.as_str(),
         &*path.step,
         path.item,
-        GENERATION,
+        generation,
         action,
         arguments,
     ]);

@@ -3,7 +3,7 @@
 //! Owns what is remembered of a run and what can be asked of it. What each event means is in
 //! `run::fold`. Never decides what comes next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,14 +13,16 @@ use state::access::Actor;
 use state::event::{Intended, RunStatus, Seq, SkipCause, Started};
 use state::ids::Path;
 
+mod again;
 mod fold;
 mod place;
 mod report;
 mod step;
 
+pub use again::Again;
 #[cfg(test)]
 pub(crate) use fold::PROBES_MAX;
-pub(crate) use place::{Doubt, Due, Failure, Place};
+pub(crate) use place::{Doubt, Due, Failure, Final, Place};
 pub use report::StepReport;
 pub use step::StepStatus;
 pub(crate) use step::{StepState, Work};
@@ -115,6 +117,12 @@ pub struct Run {
     pub(crate) failing: Option<Failing>,
     pub(crate) cancel: Option<(Actor, String)>,
     pub(crate) closed: Option<Closed>,
+    /// When its time is over; a retry moves it.
+    pub(crate) deadline: Timestamp,
+    /// A person has answered its failure: acknowledged it, or settled everything that failed.
+    pub(crate) answered: bool,
+    /// How often a person had a place done again, by place; the whole step under its own.
+    pub(crate) generations: BTreeMap<Spot, u32>,
     pub(crate) handled_failures: u32,
     /// Effects above `record` intended so far; retries are not counted again.
     pub(crate) effects_intended: u32,

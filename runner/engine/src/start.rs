@@ -201,5 +201,6 @@ pub fn start(
         mode: request.mode,
         inputs,
         deadline: later(surroundings.now, plan.limits.time),
+        rerun_of: None,
     })
 }

@@ -17,6 +17,7 @@ mod mail;
 mod markings;
 mod order;
 mod pace;
+mod people;
 mod recovery;
 mod retries;
 mod schedules;

@@ -419,11 +419,9 @@ pub(crate) enum Config {
 }
 
 fn permission(text: &str) -> Result<Permission, String> {
-    match text {
-        "submit" => Ok(Permission::Submit),
-        "see" => Ok(Permission::See),
-        "start" => Ok(Permission::Start),
-        "audit" => Ok(Permission::Audit),
-        _ => Err("one of submit, see, start, audit".to_owned()),
-    }
+    let mut known = Permission::ALL.iter();
+    known.find(|one| one.word() == text).copied().ok_or_else(|| {
+        let words: Vec<&str> = Permission::ALL.iter().map(|one| one.word()).collect();
+        format!("one of {}", words.join(", "))
+    })
 }

@@ -149,6 +149,7 @@ fn token(session: &Session) -> Result<(String, TokenRecord), Exit> {
             Permission::See,
             Permission::Start,
             Permission::Audit,
+            Permission::Settle,
         ]),
         reach: Reach::All,
         expires_at: now

@@ -138,6 +138,7 @@ pub fn new_run(entity_name: &str, incident: Option<&IncidentId>, playbook_id: &s
             inputs: BTreeMap::from([("for".to_owned(), json!("24h"))]),
             facts: json!({ "title": "as it was", "extra": 0.1 }),
             deadline: moment(86_400),
+            rerun_of: None,
         },
         once: None,
     }
@@ -175,6 +176,7 @@ pub fn row(status: RunStatus, note: &str) -> RunRow {
         wake_at: None,
         effects: 0,
         note: note.to_owned(),
+        attention: false,
     }
 }
 

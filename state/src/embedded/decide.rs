@@ -217,7 +217,7 @@ fn commit(commit: Commit, view: &impl View) -> Result<Decision, StoreError> {
         });
     }
     if head.row.status.is_over() {
-        return Err(StoreError::RunOver { run: run.clone() });
+        fold::check_after_the_end(&commit)?;
     }
     fold::check_commit_entity(&commit, &entity)?;
     for update in &commit.updates {

@@ -232,12 +232,15 @@ impl Projection<'_, '_> {
         let events = u64::try_from(commit.events.len()).unwrap_or(u64::MAX);
         head.events = head.events.saturating_add(events);
         head.last = Place::new(self.at, 0);
+        let was_over = head.row.status.is_over();
         head.row = commit.row.clone();
         if let Some((at, _)) = commit.events.last() {
             head.updated_at = *at;
         }
         if head.row.status.is_over() {
             self.staged.remove(keys::open_run(&commit.run));
+        } else if was_over {
+            self.staged.put(keys::open_run(&commit.run), &entity)?;
         }
         self.staged.put(keys::run(&entity, &commit.run), &head)?;
         for update in &commit.updates {

@@ -237,7 +237,7 @@ impl Held {
             });
         }
         if kept.summary.row.status.is_over() {
-            return Err(StoreError::RunOver { run: run.clone() });
+            fold::check_after_the_end(&commit)?;
         }
         fold::check_commit_entity(&commit, &kept.summary.entity)?;
         for update in &commit.updates {

@@ -14,7 +14,9 @@ use crate::conformance::samples::{
     closed, effect_key, entity, incident, measure, moment, new_incident, new_run, playbook, row, run_id,
     sender, update,
 };
-use crate::event::{Intended, LeftOut, Outcome, ProbeAnswer, Recorded, RefusalKind, RunStatus, SkipCause};
+use crate::event::{
+    Intended, LeftOut, Outcome, ProbeAnswer, Recorded, RefusalKind, RunStatus, Settlement, SkipCause, Started,
+};
 use crate::ids::Path;
 
 const GOLDEN: &str = include_str!("../../golden/event.v1.jsonl");
@@ -160,7 +162,49 @@ fn all_events() -> Vec<Event> {
             because: Some("steps.look.score > 3 was false (steps.look.score is 2)".to_owned()),
         }),
     ]);
+    events.extend(what_people_decide());
     events
+}
+
+fn what_people_decide() -> Vec<Event> {
+    let settle = |answer, probed| Event::Settled {
+        path: Path::item("block", 2),
+        attempt: 2,
+        answer,
+        probed,
+        actor: sender(),
+        reason: "looked at the firewall".to_owned(),
+    };
+    let output = json!({ "ip": "203.0.113.77" });
+    vec![
+        settle(
+            Settlement::Done {
+                output: output.clone(),
+            },
+            true,
+        ),
+        settle(Settlement::NotDone, false),
+        settle(Settlement::ByHand { output }, false),
+        Event::Acknowledged {
+            actor: sender(),
+            reason: "seen".to_owned(),
+        },
+        Event::Retried {
+            places: vec![Path::item("block", 2), Path::step("tell")],
+            deadline: moment(7_200),
+            actor: sender(),
+            reason: "the firewall is back".to_owned(),
+        },
+        Event::Rerun {
+            run: run_id(2),
+            actor: sender(),
+            reason: "with the new feed".to_owned(),
+        },
+        Event::Started(Started {
+            rerun_of: Some(run_id(1)),
+            ..new_run("ville-a", None, "weekly", 2).started
+        }),
+    ]
 }
 
 /// Fails to compile when a kind is added and not thought of here.
@@ -179,6 +223,10 @@ fn event_kinds(event: &Event) -> &'static str {
         | Event::RetryScheduled { .. }
         | Event::Failing { .. }
         | Event::CancelRequested { .. }
+        | Event::Settled { .. }
+        | Event::Acknowledged { .. }
+        | Event::Retried { .. }
+        | Event::Rerun { .. }
         | Event::Closed { .. } => crate::audit::event_kind(event),
     }
 }
@@ -303,6 +351,19 @@ fn all_records() -> Vec<Record> {
         },
         // Added later, at the end, so that the lines above stay what they were.
         Record::Accepted(Box::new(by_hand)),
+        Record::Committed(Box::new(CommittedRecord {
+            run: run_id(1),
+            from: 1,
+            previous: 4_294_967_360,
+            at: Some(at),
+            events: Vec::new(),
+            row: RunRow {
+                attention: true,
+                ..row(RunStatus::Failed, "failed")
+            },
+            updates: Vec::new(),
+            measures: Vec::new(),
+        })),
     ]
 }
 
@@ -337,8 +398,8 @@ fn the_golden_file_holds_every_kind() {
     for event in all_events() {
         *events.entry(event_kinds(&event)).or_default() += 1;
     }
-    // 14 kinds; refusals have two names in the audit list.
-    assert_eq!(events.len(), 15, "{events:?}");
+    // 18 kinds; refusals have two names in the audit list.
+    assert_eq!(events.len(), 19, "{events:?}");
     let records: std::collections::BTreeSet<String> = all_records()
         .iter()
         .map(|record| match serde_json::to_value(record).unwrap() {

@@ -149,6 +149,17 @@ pub struct RunRow {
     pub effects: u32,
     /// One sentence: what it does, waits for, or ended with.
     pub note: String,
+    /// It failed, and nobody has retried, undone, settled or acknowledged it yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub attention: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A run with its identity, for lists.

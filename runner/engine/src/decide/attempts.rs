@@ -91,7 +91,7 @@ impl Draft<'_> {
                 let (last, doubtful) = (Arc::clone(last), *doubtful);
                 self.again(spot, &last, doubtful)
             }
-            Some(Place::Unknowable { last, detail }) => {
+            Some(Place::Unknowable { last, detail, .. }) => {
                 let (attempt, detail) = (last.attempt, detail.clone());
                 self.record(Event::OutcomeUnknown {
                     path,

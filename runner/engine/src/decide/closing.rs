@@ -15,7 +15,7 @@ use crate::summary;
 impl Draft<'_> {
     /// Running out of time fails the run while its steps are not over; what was begun ends first.
     pub(super) fn end_of_time(&mut self) -> Result<(), Corrupt> {
-        let over = self.around.now >= self.run.started.deadline;
+        let over = self.around.now >= self.run.deadline;
         let winding_down = self.run.failing.is_some() || self.run.cancel.is_some();
         if !over || winding_down || self.run.section_is_over(self.plan, Section::Steps) {
             return Ok(());

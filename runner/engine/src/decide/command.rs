@@ -62,6 +62,16 @@ impl Draft<'_> {
                 self.record(Event::CancelRequested { actor, reason })?;
                 Ok(())
             }
+            Command::Settle {
+                path,
+                answer,
+                probed,
+                actor,
+                reason,
+            } => self.settle(path, answer, probed, actor, reason),
+            Command::Acknowledge { actor, reason } => self.acknowledge(actor, reason),
+            Command::Retry { from, actor, reason } => self.retry(from.as_deref(), actor, reason),
+            Command::Rerun { run, actor, reason } => Ok(self.record(Event::Rerun { run, actor, reason })?),
         }
     }
 
@@ -108,6 +118,6 @@ impl Draft<'_> {
     }
 }
 
-fn place<'r>(plan: &Plan, run: &'r Run, path: &Path) -> Option<&'r Place> {
+pub(super) fn place<'r>(plan: &Plan, run: &'r Run, path: &Path) -> Option<&'r Place> {
     run.place(Spot::of(plan, path)?)
 }

@@ -44,7 +44,8 @@ impl<'a> Draft<'a> {
     /// once, before anything else can start.
     pub(super) fn record(&mut self, event: Event) -> Result<(), Corrupt> {
         self.record_one(event)?;
-        if self.run.failing.is_none()
+        if self.run.closed.is_none()
+            && self.run.failing.is_none()
             && self.run.cancel.is_none()
             && let Some(stopper) = &self.run.stopper
         {
@@ -68,6 +69,9 @@ impl<'a> Draft<'a> {
 
     /// Everything that follows without waiting.
     pub(super) fn follow(&mut self) -> Result<(), Corrupt> {
+        if self.run.closed.is_some() {
+            return Ok(());
+        }
         loop {
             let before = self.events.len();
             self.settle_attempts()?;

@@ -52,11 +52,18 @@ impl Draft<'_> {
 
     fn intend(&mut self, path: Path, step: &Step, permit: Permit) -> Result<(), Corrupt> {
         let action = &step.action;
-        let key =
-            effect_key(&self.run.started, &path, &action.name, &permit.arguments).ok_or_else(|| Corrupt {
-                seq: self.run.next_seq,
-                reason: "a digest is not a key".to_owned(),
-            })?;
+        let generation = Spot::of(self.plan, &path).map_or(0, |spot| self.run.generation(spot));
+        let key = effect_key(
+            &self.run.started,
+            &path,
+            generation,
+            &action.name,
+            &permit.arguments,
+        )
+        .ok_or_else(|| Corrupt {
+            seq: self.run.next_seq,
+            reason: "a digest is not a key".to_owned(),
+        })?;
         let simulated = self.run.started.mode == Mode::Simulate && permit.effect > EffectClass::Read;
         if guardrails::is_block(&action.name) && !simulated {
             self.blocks_intended = self.blocks_intended.saturating_add(1);

@@ -69,7 +69,7 @@ impl Draft<'_> {
         let untouched = state.is_pending();
         let more_items = match &state.work {
             Work::One(_) => false,
-            Work::Each(each) => each.next < each.items.len() && each.cut.is_none(),
+            Work::Each(each) => each.next_item().is_some(),
         };
         if !untouched && !more_items {
             return Ok(());
@@ -139,8 +139,11 @@ impl Draft<'_> {
                 return Ok(());
             }
             let next = match self.run.steps.get(index).map(|state| &state.work) {
-                Some(Work::Each(each)) if each.in_work < most && each.next < each.items.len() => each.next,
-                _ => return Ok(()),
+                Some(Work::Each(each)) if each.in_work < most => each.next_item(),
+                _ => None,
+            };
+            let Some(next) = next else {
+                return Ok(());
             };
             let item = u32::try_from(next).ok();
             self.open(Spot { step: index, item }, step)?;

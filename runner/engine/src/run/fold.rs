@@ -4,7 +4,7 @@
 //! `closed`, one live attempt a place, ends that are final. An event that breaks one is refused
 //! and leaves the run as it was; it never panics.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use super::step::Each;
 use super::{Closed, Corrupt, Failing, LetState, Place, Run, Spot, StepState, Work};
 
 mod attempts;
+mod people;
 mod places;
 
 /// Probes that may fail to tell before the outcome is called unknown.
@@ -78,6 +79,9 @@ impl Run {
             failing: None,
             cancel: None,
             closed: None,
+            deadline: started.deadline,
+            answered: false,
+            generations: BTreeMap::new(),
             handled_failures: 0,
             effects_intended: 0,
             effects_done: 0,
@@ -88,7 +92,7 @@ impl Run {
     pub fn apply(&mut self, plan: &Plan, recorded: &Recorded) -> Result<(), Corrupt> {
         let folded = if recorded.seq != self.next_seq {
             Err(format!("position {} was due", self.next_seq))
-        } else if self.closed.is_some() {
+        } else if self.closed.is_some() && !recorded.event.may_follow_the_end() {
             Err("the run is closed".to_owned())
         } else {
             self.take(plan, &recorded.event, recorded.at)
@@ -135,6 +139,15 @@ impl Run {
             } => self.retry_scheduled(plan, path, *attempt, *due, at),
             Event::Failing { step, error } => self.fails(plan, step.as_deref(), error),
             Event::CancelRequested { actor, reason } => self.cancelled(actor, reason),
+            Event::Settled {
+                path,
+                attempt,
+                answer,
+                ..
+            } => self.settled(plan, path, *attempt, answer, at),
+            Event::Acknowledged { .. } => self.acknowledged(),
+            Event::Retried { places, deadline, .. } => self.retried(plan, places, *deadline),
+            Event::Rerun { .. } => Ok(()),
             Event::Closed { status, summary, .. } => self.closes(plan, *status, summary),
         }
     }

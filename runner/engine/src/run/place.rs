@@ -34,9 +34,20 @@ pub(crate) enum Place {
     /// Whether the attempt happened must be asked.
     Doubtful(Doubt),
     /// Nobody can tell whether it happened; that is still to be recorded.
-    Unknowable { last: Arc<Intended>, detail: String },
+    Unknowable {
+        last: Arc<Intended>,
+        detail: String,
+        /// The failure that raised the doubt; `None` when the attempt was lost.
+        failure: Option<Failure>,
+    },
     /// Waits for a person.
-    Unknown { last: Arc<Intended>, detail: String },
+    Unknown {
+        last: Arc<Intended>,
+        detail: String,
+        failure: Option<Failure>,
+        /// Since when it waits; the attempt cannot have been sent later than this.
+        since: Timestamp,
+    },
     /// Over.
     Done {
         last: Option<Arc<Intended>>,

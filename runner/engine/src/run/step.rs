@@ -2,6 +2,7 @@
 //!
 //! Owns how the ends of places make the end of a step and what can be read of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -96,6 +97,8 @@ pub(crate) struct Each {
     pub(crate) refused: usize,
     /// Why the items from `next` on will not be taken up.
     pub(crate) cut: Option<SkipCause>,
+    /// Items before `next` that a person has done again and that are not taken up yet.
+    pub(crate) again: BTreeSet<usize>,
 }
 
 impl StepState {
@@ -138,9 +141,7 @@ impl StepState {
     pub(crate) fn waits_for_person_only(&self) -> bool {
         match &self.work {
             Work::One(place) => matches!(place, Place::Unknown { .. }),
-            Work::Each(each) => {
-                each.in_work == 0 && each.unknown > 0 && (each.next >= each.items.len() || each.cut.is_some())
-            }
+            Work::Each(each) => each.in_work == 0 && each.unknown > 0 && each.next_item().is_none(),
         }
     }
 
@@ -216,6 +217,7 @@ impl Each {
             skipped: 0,
             refused: 0,
             cut: None,
+            again: BTreeSet::new(),
         }
     }
 
@@ -226,34 +228,96 @@ impl Each {
     /// Puts a place and keeps the counters true. `None` when there is no such item.
     pub(crate) fn put(&mut self, item: usize, new: Place) -> Option<()> {
         let slot = Arc::make_mut(self.chunks.get_mut(item / CHUNK)?).get_mut(item % CHUNK)?;
-        if matches!(slot, Place::Pending) {
+        let old = std::mem::replace(slot, new.clone());
+        if matches!(old, Place::Pending) && !self.again.remove(&item) {
             self.next = item + 1;
         }
-        self.in_work -= usize::from(slot.in_work());
+        self.in_work -= usize::from(old.in_work());
         self.in_work += usize::from(new.in_work());
-        self.unknown -= usize::from(matches!(slot, Place::Unknown { .. }));
+        self.unknown -= usize::from(matches!(old, Place::Unknown { .. }));
         self.unknown += usize::from(matches!(new, Place::Unknown { .. }));
+        if let Place::Done { result, .. } = &old {
+            self.done -= 1;
+            *self.ends_like(result) -= 1;
+        }
         if let Place::Done { result, .. } = &new {
             self.done += 1;
-            *match result {
-                Final::Succeeded(_) => &mut self.succeeded,
-                Final::Failed(_) => &mut self.failed,
-                Final::Skipped(_) => &mut self.skipped,
-                Final::Refused(_) => &mut self.refused,
-            } += 1;
+            *self.ends_like(result) += 1;
         }
-        *slot = new;
         Some(())
+    }
+
+    /// The counter of ends of this kind.
+    fn ends_like(&mut self, result: &Final) -> &mut usize {
+        match result {
+            Final::Succeeded(_) => &mut self.succeeded,
+            Final::Failed(_) => &mut self.failed,
+            Final::Skipped(_) => &mut self.skipped,
+            Final::Refused(_) => &mut self.refused,
+        }
+    }
+
+    /// The item to take up next; none when all are taken up, or the rest is left out.
+    pub(crate) fn next_item(&self) -> Option<usize> {
+        if self.cut.is_some() {
+            return None;
+        }
+        let next = (self.next < self.items.len()).then_some(self.next);
+        self.again.first().copied().or(next)
+    }
+
+    /// Whether some of its items stay as they are when the step is done again.
+    pub(crate) fn keeps_items(&self) -> bool {
+        self.succeeded + self.unknown > 0
+    }
+
+    /// Whether it is this item's turn.
+    pub(crate) fn may_take_up(&self, item: u32) -> bool {
+        let item = usize::try_from(item).unwrap_or(usize::MAX);
+        self.cut.is_none() && (item == self.next || self.again.contains(&item))
+    }
+
+    /// Every item to which something happened, with its place.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = (usize, &Place)> {
+        self.chunks
+            .iter()
+            .flat_map(|chunk| chunk.iter())
+            .enumerate()
+            .take(self.next)
+    }
+
+    /// Makes an item as if nothing had happened to it. `None` when there is no such item.
+    pub(crate) fn reset(&mut self, item: usize) -> Option<()> {
+        if item >= self.next {
+            return None;
+        }
+        self.put(item, Place::Pending)?;
+        self.again.insert(item);
+        Some(())
+    }
+
+    /// Takes back that the rest was left out.
+    pub(crate) fn resume(&mut self) {
+        if self.cut.take().is_some() {
+            self.skipped -= self.items.len().saturating_sub(self.next);
+        }
     }
 
     /// Leaves every item out that was not taken up.
     pub(crate) fn cut(&mut self, cause: SkipCause) {
+        while let Some(item) = self.again.first().copied() {
+            let left = Place::Done {
+                last: None,
+                result: Final::Skipped(cause.clone()),
+            };
+            self.put(item, left);
+        }
         self.skipped += self.items.len().saturating_sub(self.next);
         self.cut = Some(cause);
     }
 
     fn is_over(&self) -> bool {
-        self.in_work == 0 && self.unknown == 0 && (self.next >= self.items.len() || self.cut.is_some())
+        self.in_work == 0 && self.unknown == 0 && self.next_item().is_none()
     }
 
     fn ends(&self) -> impl Iterator<Item = (usize, &Final)> {

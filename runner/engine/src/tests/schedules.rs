@@ -248,6 +248,46 @@ proptest! {
     }
 
     #[test]
+    fn a_retry_repeats_nothing_that_succeeded_and_ends_well_in_a_healthy_world(
+        (sketches, weather) in generated(),
+        happened in any::<bool>(),
+    ) {
+        let scene = scene_of(&sketches);
+        let (mut run, _) = play(&scene, &weather);
+        let succeeded = |run: &Played<'_>| {
+            let steps = run.run().steps(&scene.plan).into_iter();
+            steps.filter(|step| step.status == StepStatus::Succeeded && step.items.is_none() && step.id != "page").collect::<Vec<_>>()
+        };
+        let before = succeeded(&run);
+        let unknown: Vec<_> = run.run().unknown.iter().copied().collect();
+        let keys_before: BTreeSet<_> = run.world.ledger.applied.keys().cloned().collect();
+        run.world.heal();
+        let retried = run.give(people::retry(None)).is_ok();
+        for spot in unknown {
+            let path = state::ids::Path { step: scene.plan.steps.get_index(spot.step).unwrap().0.as_str().into(), item: spot.item };
+            let answer = if happened {
+                state::event::Settlement::Done { output: scene.plan.steps[&*path.step].action.example.1.clone() }
+            } else {
+                state::event::Settlement::NotDone
+            };
+            run.give(people::settle(path, answer)).expect("it is in doubt");
+        }
+        let end = run.to_end().expect("it ends");
+        if retried {
+            prop_assert_eq!(end, End::Over(RunStatus::Succeeded), "{:?}", run.run().steps(&scene.plan));
+        }
+        let after = succeeded(&run);
+        for step in before {
+            prop_assert!(after.contains(&step), "{step:?} changed");
+        }
+        for (key, applied) in &run.world.ledger.applied {
+            prop_assert!(applied.times == 1 || keys_before.contains(key) || applied.recovery.repeatable());
+        }
+        let folded = crate::Run::fold(&scene.plan, run.events()).expect("it reads");
+        prop_assert_eq!(folded.steps(&scene.plan), run.run().steps(&scene.plan));
+    }
+
+    #[test]
     fn the_same_history_follows_from_the_same_answers((sketches, weather) in generated()) {
         let scene = scene_of(&sketches);
         let (one, _) = play(&scene, &weather);
@@ -359,6 +399,10 @@ fn kind_of(event: &Event) -> &'static str {
         Event::RetryScheduled { .. } => "retry",
         Event::Failing { .. } => "failing",
         Event::CancelRequested { .. } => "cancelled",
+        Event::Settled { .. } => "settled",
+        Event::Acknowledged { .. } => "acknowledged",
+        Event::Retried { .. } => "retried",
+        Event::Rerun { .. } => "rerun",
         Event::Closed { status, .. } => match status {
             RunStatus::Succeeded => "closed: succeeded",
             _ => "closed: failed",

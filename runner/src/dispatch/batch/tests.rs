@@ -19,6 +19,7 @@ fn row(status: RunStatus) -> RunRow {
         wake_at: None,
         effects: 0,
         note: String::new(),
+        attention: false,
     }
 }
 

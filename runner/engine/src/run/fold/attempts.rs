@@ -120,14 +120,18 @@ impl Run {
             }
             Recovery::Once if doubtful => {
                 let detail = format!("{}; it can neither be asked for nor repeated", failure.detail);
-                return Place::Unknowable { last, detail };
+                return Place::Unknowable {
+                    last,
+                    detail,
+                    failure: Some(failure),
+                };
             }
             _ => {}
         }
         self.retry_or_end(step, last, failure)
     }
 
-    fn retry_or_end(&self, step: &Step, last: Arc<Intended>, failure: Failure) -> Place {
+    pub(super) fn retry_or_end(&self, step: &Step, last: Arc<Intended>, failure: Failure) -> Place {
         let again = last.attempt < step.retry.attempts
             && step.retry.errors.contains(&failure.kind)
             && backoff::waits_that_long(failure.retry_after)
@@ -176,6 +180,7 @@ impl Run {
                 last,
                 detail: "Sortie stopped while it was in work, and it can neither be asked for nor repeated"
                     .to_owned(),
+                failure: None,
             },
             _ => Place::Again {
                 last,
@@ -231,6 +236,7 @@ impl Run {
             ProbeAnswer::CannotTell { detail } => Place::Unknowable {
                 last: doubt.last,
                 detail: format!("asked {PROBES_MAX} times, the last answer: {detail}"),
+                failure: doubt.failure,
             },
         };
         self.put(plan, spot, place, at)
@@ -279,11 +285,20 @@ impl Run {
             place,
             Place::Unknowable { .. } | Place::Again { .. } | Place::Retry { .. } | Place::Doubtful(_)
         );
+        let failure = match place {
+            Place::Retry { failure, .. } => Some(failure.clone()),
+            Place::Doubtful(Doubt { failure, .. }) | Place::Unknowable { failure, .. } => failure.clone(),
+            _ => None,
+        };
         match place.last() {
             Some(last) if open && last.attempt == attempt => {
-                let last = Arc::clone(last);
-                let detail = detail.to_owned();
-                self.put(plan, spot, Place::Unknown { last, detail }, at)
+                let unknown = Place::Unknown {
+                    last: Arc::clone(last),
+                    detail: detail.to_owned(),
+                    failure,
+                    since: at,
+                };
+                self.put(plan, spot, unknown, at)
             }
             _ => Err(format!(
                 "the outcome of attempt {attempt} of `{path}` is not open: {}",

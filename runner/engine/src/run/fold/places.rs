@@ -18,7 +18,7 @@ impl Run {
         let spot = Spot::of(plan, path).ok_or_else(|| format!("there is no `{path}`"))?;
         let place = self.place(spot).ok_or_else(|| format!("there is no `{path}`"))?;
         if let (Place::Pending, Some(item), Work::Each(each)) = (place, spot.item, &self.state(spot)?.work)
-            && (each.cut.is_some() || usize::try_from(item) != Ok(each.next))
+            && !each.may_take_up(item)
         {
             return Err(format!("`{path}` is out of turn"));
         }
