@@ -29,13 +29,19 @@ use actions::clock::Clock;
 mod batch;
 mod budget;
 mod expiry;
+mod people;
 mod perform;
 mod setbacks;
 mod timers;
 mod trigger;
 mod worker;
 
+<<<<<<< HEAD
 pub use self::trigger::{NOT_ASKED, TriggerError};
+=======
+pub use self::people::{DECIDE_SECONDS_MAX, DecideError, Heard};
+pub use self::trigger::TriggerError;
+>>>>>>> 0a0f9a7 (Let people settle, retry, rerun and acknowledge runs, over the command line and the API)
 
 /// Runs that are worked on at the same time. The others wait in order of arrival.
 pub const RUNS_ACTIVE_MAX: usize = 512;
@@ -43,8 +49,6 @@ pub const RUNS_ACTIVE_MAX: usize = 512;
 pub const RUN_INBOX_MAX: usize = 64;
 /// How long a drain waits for effects that were already sent.
 pub const DRAIN_SECONDS_MAX: u64 = 25;
-/// How long somebody who cancels a run waits until that is recorded.
-pub const CANCEL_SECONDS_MAX: u64 = 10;
 
 /// How often the store is asked whether it still acknowledges.
 const WATCH_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
@@ -56,23 +60,11 @@ pub(crate) enum Message {
     Go,
     /// A time was reached.
     Wake,
-    /// Somebody wants it to stop, and waits until that is recorded.
-    Cancel {
-        actor: Actor,
-        reason: String,
-        heard: oneshot::Sender<Result<(), engine::Refusal>>,
+    /// Somebody decides about it, and waits until that is recorded.
+    Decide {
+        decision: people::Decision,
+        heard: oneshot::Sender<Result<people::Heard, people::DecideError>>,
     },
-}
-
-/// Why a request to stop a run was not recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum CancelError {
-    /// It is over, or somebody cancelled it before.
-    #[error(transparent)]
-    Refused(#[from] engine::Refusal),
-    /// It was not recorded in time; it may still be.
-    #[error("the run has not taken the request up yet; look at it, then ask again")]
-    NotYet,
 }
 
 /// Everything the dispatcher needs.
@@ -285,7 +277,7 @@ impl Dispatcher {
             .ok_or_else(|| StartError::NoEntity(request.entity.clone()))?;
         let now = self.now();
         let run = crate::clock::fresh_run_id(now);
-        let started = engine::start(
+        let mut started = engine::start(
             &compiled.plan,
             engine::StartRequest {
                 run: run.clone(),
@@ -300,6 +292,7 @@ impl Dispatcher {
             },
             &self.surroundings(&operator, entity, now, engine::BlockCounts::default()),
         )?;
+        started.rerun_of = request.rerun_of;
         self.keep(compiled).await?;
         let run = self
             .inner
@@ -308,18 +301,6 @@ impl Dispatcher {
             .await?;
         self.tell(&run, Message::Go);
         Ok(run)
-    }
-
-    /// Asks a run to stop. What was sent already is waited for. When this returns `Ok` the request
-    /// is durable.
-    pub async fn cancel(&self, run: &RunId, actor: Actor, reason: String) -> Result<(), CancelError> {
-        let (heard, answer) = oneshot::channel();
-        self.tell(run, Message::Cancel { actor, reason, heard });
-        let limit = std::time::Duration::from_secs(CANCEL_SECONDS_MAX);
-        match tokio::time::timeout(limit, answer).await {
-            Ok(Ok(answered)) => Ok(answered?),
-            Ok(Err(_)) | Err(_) => Err(CancelError::NotYet),
-        }
     }
 
     /// Waits until nothing is worked on: runs are over, wait for a time, or for a person.
@@ -443,6 +424,8 @@ pub struct ByHand {
     pub actor: Actor,
     /// Whether effects happen.
     pub mode: Mode,
+    /// The run that it repeats.
+    pub rerun_of: Option<RunId>,
 }
 
 /// Why a run did not start.

@@ -16,17 +16,18 @@ use state::ids::{EntityId, IncidentId};
 use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter};
 use web::operations::{Answer, RunStream};
 use web::view::{
-    BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Readiness, RunDetail, RunStarted,
-    RunView, StartRun, Submission, SubmitReport,
+    BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness, RunDecided,
+    RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
 };
 use web::{OperationError, Operations};
 
 use crate::config::Settings;
-use crate::dispatch::{ByHand, CancelError, Dispatcher, StartError};
+use crate::dispatch::{ByHand, Dispatcher, StartError};
 use crate::intake::Source;
 use crate::library::Compiled;
 use crate::limits::AlertRate;
 
+mod deciding;
 mod showing;
 mod taking_in;
 
@@ -60,6 +61,16 @@ impl LocalOperations {
         }
     }
 
+    /// The published version of a playbook.
+    fn current(&self, playbook: &str) -> Answer<Arc<Compiled>> {
+        self.dispatcher.library().get(playbook).ok_or_else(|| {
+            OperationError::not_found(format!(
+                "playbook `{}`",
+                playbook.chars().take(60).collect::<String>()
+            ))
+        })
+    }
+
     fn not_draining(&self) -> Answer<()> {
         if self.dispatcher.is_draining() {
             return Err(OperationError::Busy {
@@ -68,6 +79,21 @@ impl LocalOperations {
             });
         }
         Ok(())
+    }
+}
+
+/// Why a run did not start, for whoever asked.
+fn not_started(error: StartError) -> OperationError {
+    match error {
+        StartError::NoEntity(entity) => OperationError::not_found(format!("entity `{entity}`")),
+        StartError::Refused(refusal @ engine::StartRefusal::Input { .. }) => {
+            OperationError::invalid(refusal.to_string())
+        }
+        StartError::Refused(refusal) => OperationError::Refused {
+            why: refusal.to_string(),
+            help: None,
+        },
+        StartError::Store(error) => error.into(),
     }
 }
 
@@ -137,12 +163,7 @@ impl Operations for LocalOperations {
     async fn start(&self, caller: &Principal, request: StartRun) -> Answer<RunStarted> {
         let scope = caller.scope(Permission::Start)?;
         self.not_draining()?;
-        let compiled = self.dispatcher.library().get(&request.playbook).ok_or_else(|| {
-            OperationError::not_found(format!(
-                "playbook `{}`",
-                request.playbook.chars().take(60).collect::<String>()
-            ))
-        })?;
+        let compiled = self.current(&request.playbook)?;
         let stored = self
             .chosen(caller, &scope, request.incident.as_ref(), request.entity.as_ref())
             .await?;
@@ -170,23 +191,14 @@ impl Operations for LocalOperations {
             inputs: request.inputs,
             actor: caller.actor().clone(),
             mode: request.mode,
+            rerun_of: None,
         };
-        match self.dispatcher.start_by_hand(&compiled, by_hand).await {
-            Ok(run) => Ok(RunStarted {
-                run,
-                incident: id,
-                attached: false,
-            }),
-            Err(StartError::NoEntity(entity)) => Err(OperationError::not_found(format!("entity `{entity}`"))),
-            Err(StartError::Refused(refusal @ engine::StartRefusal::Input { .. })) => {
-                Err(OperationError::invalid(refusal.to_string()))
-            }
-            Err(StartError::Refused(refusal)) => Err(OperationError::Refused {
-                why: refusal.to_string(),
-                help: None,
-            }),
-            Err(StartError::Store(error)) => Err(error.into()),
-        }
+        let run = self.dispatcher.start_by_hand(&compiled, by_hand).await;
+        Ok(RunStarted {
+            run: run.map_err(not_started)?,
+            incident: id,
+            attached: false,
+        })
     }
 
     async fn runs(&self, caller: &Principal, filter: RunFilter, page: PageRequest) -> Answer<Page<RunView>> {
@@ -224,21 +236,20 @@ impl Operations for LocalOperations {
                 help: None,
             });
         }
-        let asked = self
-            .dispatcher
+        self.dispatcher
             .cancel(&summary.run, caller.actor().clone(), reason.to_owned())
-            .await;
-        match asked {
-            Ok(()) => Ok(summary.into()),
-            Err(CancelError::Refused(refusal)) => Err(OperationError::Refused {
-                why: refusal.to_string(),
-                help: None,
-            }),
-            Err(error @ CancelError::NotYet) => Err(OperationError::Busy {
-                why: error.to_string(),
-                retry_after: web::error::RETRY_AFTER_DEFAULT,
-            }),
-        }
+            .await
+            .map_err(deciding::refused)?;
+        Ok(summary.into())
+    }
+
+    async fn preview(&self, caller: &Principal, run: &str, verb: RunVerb) -> Answer<Preview> {
+        self.previewed(caller, run, verb).await
+    }
+
+    async fn decide(&self, caller: &Principal, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided> {
+        self.not_draining()?;
+        self.decided(caller, run, verb, reason).await
     }
 
     async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {

@@ -17,6 +17,12 @@ use serde_json::Value;
 use crate::access::Actor;
 use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
 
+mod decision;
+mod status;
+
+pub use decision::Settlement;
+pub use status::RunStatus;
+
 /// Position of an event in its run, from 0 without gaps.
 pub type Seq = u64;
 
@@ -238,24 +244,6 @@ impl Event {
     }
 }
 
-/// What became of a place, as a person says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Settlement {
-    /// Sortie's attempt had happened.
-    Done {
-        /// Outputs, checked against the action's promise.
-        output: Value,
-    },
-    /// It had not happened: it is tried again or fails, as its policy says.
-    NotDone,
-    /// A person did it, beside Sortie.
-    ByHand {
-        /// Outputs, checked against the action's promise.
-        output: Value,
-    },
-}
-
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde calls it with a reference"
@@ -441,49 +429,4 @@ pub enum ProbeAnswer {
         /// Why.
         detail: String,
     },
-}
-
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Work is going on.
-    Running,
-    /// Waits for a time.
-    Waiting,
-    /// Failed somewhere; `on_failure` and `finally` are running.
-    Failing,
-    /// Waits for a person: an unknown outcome.
-    Stuck,
-    /// Over: done, perhaps with handled failures.
-    Succeeded,
-    /// Over: a failure that nothing handled.
-    Failed,
-    /// Over: refused at the start or by a rule.
-    Refused,
-    /// Over: cancelled.
-    Cancelled,
-}
-
-impl RunStatus {
-    /// Whether the run is over for good.
-    pub const fn is_over(self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Failed | Self::Refused | Self::Cancelled
-        )
-    }
-    /// The spelling in files, JSON and output.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Failing => "failing",
-            Self::Stuck => "stuck",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }

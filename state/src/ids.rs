@@ -163,3 +163,33 @@ impl fmt::Display for Path {
         }
     }
 }
+
+impl FromStr for Path {
+    type Err = BadId;
+
+    /// Reads what [`fmt::Display`] writes: `block` or `block[2]`.
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let bad = || BadId {
+            found: text.chars().take(64).collect(),
+            what: "a place of a run, such as `block` or `block[2]`",
+        };
+        let is_step = |step: &str| {
+            (1..=40).contains(&step.len())
+                && step
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        };
+        let (step, item) = match text.strip_suffix(']').map(|rest| rest.split_once('[')) {
+            None => (text, None),
+            Some(Some((step, item))) => (step, Some(item.parse().map_err(|_| bad())?)),
+            Some(None) => return Err(bad()),
+        };
+        if !is_step(step) {
+            return Err(bad());
+        }
+        Ok(Self {
+            step: step.into(),
+            item,
+        })
+    }
+}

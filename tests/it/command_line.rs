@@ -11,10 +11,10 @@ use web::view::{Content, Submitted};
 use crate::BINARY;
 
 /// One finished command.
-struct Done {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for Done {
@@ -29,7 +29,7 @@ impl From<Output> for Done {
 
 impl Done {
     /// An error is one sentence for people: never a stack trace, never nothing.
-    fn refused(&self, code: i32, words: &[&str]) {
+    pub(crate) fn refused(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
         assert!(self.err.contains("error"), "{}", self.err);
         assert!(
@@ -42,12 +42,12 @@ impl Done {
         }
     }
 
-    fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
         self
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap()
     }
 }
@@ -58,7 +58,7 @@ fn sortie(folder: &Path, arguments: &[&str]) -> Done {
     command.output().unwrap().into()
 }
 
-async fn in_soc(soc: &Soc, arguments: &[&str]) -> Done {
+pub(crate) async fn in_soc(soc: &Soc, arguments: &[&str]) -> Done {
     let mut command = soc.command(arguments);
     command.stdin(Stdio::null());
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());

@@ -13,6 +13,7 @@
 mod cancelling;
 mod command_line;
 mod crash;
+mod decisions;
 mod examples;
 mod expiry;
 mod files;

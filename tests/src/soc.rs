@@ -1,7 +1,6 @@
 //! One SOC in a temporary folder: the demo's project, the range it talks to, and the process that
 //! serves it and may be killed.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -182,19 +181,18 @@ pub fn free_address() -> io::Result<SocketAddr> {
 /// A token with every permission within a reach, and its table for sortie.toml. Tokens of one
 /// project need different seeds.
 pub fn token(name: &str, reach: Reach, seed: u8) -> Option<(String, String)> {
+    token_for(name, reach, seed, Permission::ALL)
+}
+
+/// The same with these permissions.
+pub fn token_for(name: &str, reach: Reach, seed: u8, permissions: &[Permission]) -> Option<(String, String)> {
     #[expect(clippy::disallowed_methods, reason = "a token of a test lives from now on")]
     let now = Timestamp::now();
     let random: [u8; TOKEN_RANDOM_BYTES] =
         std::array::from_fn(|place| u8::try_from(place).unwrap_or(0).wrapping_add(seed));
     let grant = TokenGrant {
         name: name.to_owned(),
-        permissions: BTreeSet::from([
-            Permission::Submit,
-            Permission::See,
-            Permission::Start,
-            Permission::Audit,
-            Permission::Settle,
-        ]),
+        permissions: permissions.iter().copied().collect(),
         reach,
         expires_at: now.checked_add(SignedDuration::from_hours(24)).ok()?,
     };

@@ -23,7 +23,7 @@ pub use again::Again;
 #[cfg(test)]
 pub(crate) use fold::PROBES_MAX;
 pub(crate) use place::{Doubt, Due, Failure, Final, Place};
-pub use report::StepReport;
+pub use report::{Effect, StepReport};
 pub use step::StepStatus;
 pub(crate) use step::{StepState, Work};
 
@@ -185,6 +185,14 @@ impl Run {
     /// The last attempt intended at a path, whatever became of it.
     pub fn last_intended(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
         self.place(Spot::of(plan, path)?)?.last()
+    }
+
+    /// The attempt at a path of which nobody can tell what became, if that is so.
+    pub fn in_doubt(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
+        match self.place(Spot::of(plan, path)?)? {
+            Place::Unknown { last, .. } => Some(last),
+            _ => None,
+        }
     }
 
     pub(crate) fn place(&self, spot: Spot) -> Option<&Place> {

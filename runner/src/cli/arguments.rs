@@ -7,6 +7,10 @@ use state::access::Permission;
 
 use super::terminal::Colour;
 
+mod runs;
+
+pub(crate) use runs::{Confirm, RunList, Runs, SettleStep, VersionWord};
+
 /// Security playbooks that act at night and account for it in the morning.
 #[derive(Debug, Parser)]
 #[command(
@@ -98,7 +102,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sortie run phishing-report --incident PH-2026-00417\n  sortie run phishing-report --incident mail.eml --entity ville-exemple --simulate"
     )]
     Run(Run),
-    /// Runs: list, show, watch, cancel.
+    /// Runs: list, show, watch, cancel, settle, retry, rerun, ack.
     #[command(subcommand)]
     Runs(Runs),
     /// Incidents: list, show, create, and why a playbook started or did not.
@@ -208,48 +212,6 @@ pub(crate) struct Run {
     /// Start it and leave. Needs a running server.
     #[arg(long)]
     pub(crate) detach: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Runs {
-    /// Runs, newest first.
-    List(RunList),
-    /// One run: its steps and its audit trail.
-    Show {
-        /// The run; enough first characters of it.
-        run: String,
-    },
-    /// Follow a run until it is over or waits.
-    Watch {
-        /// The run; enough first characters of it.
-        run: String,
-    },
-    /// Ask a run to stop. Effects that were sent already stay.
-    Cancel {
-        /// The run; enough first characters of it.
-        run: String,
-        /// Why, for the record.
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RunList {
-    /// Of one entity.
-    #[arg(long)]
-    pub(crate) entity: Option<String>,
-    /// Of one incident.
-    #[arg(long)]
-    pub(crate) incident: Option<String>,
-    /// Of one playbook.
-    #[arg(long)]
-    pub(crate) playbook: Option<String>,
-    /// In one of these states.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) status: Vec<String>,
-    #[command(flatten)]
-    pub(crate) page: Page,
 }
 
 /// Which part of a list.

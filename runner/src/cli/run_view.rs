@@ -130,8 +130,15 @@ impl<'t> RunView<'t> {
     pub(crate) fn change(&mut self, change: RunChange) -> Result<(), Exit> {
         self.detail.run.status = change.status;
         self.detail.run.updated_at = change.at;
-        if let Event::Closed { summary, outputs, .. } = &change.event.event {
+        if let Event::Closed {
+            status,
+            summary,
+            outputs,
+            ..
+        } = &change.event.event
+        {
             self.detail.run.note.clone_from(summary);
+            self.detail.run.attention = *status == RunStatus::Failed;
             self.detail.outputs = outputs.clone();
         }
         let step = change.step;
@@ -297,6 +304,40 @@ impl<'t> RunView<'t> {
         }
         lines
     }
+}
+
+/// Places in doubt of which the command that settles them is printed.
+const SETTLE_LINES_MAX: usize = 3;
+
+/// The commands that a run leaves to be given, most urgent first.
+pub(crate) fn next_commands(detail: &RunDetail) -> Vec<String> {
+    let run = detail.run.id.short();
+    let leaves = || detail.steps.iter().filter(|step| is_leaf(step, &detail.steps));
+    let mut commands: Vec<String> = leaves()
+        .filter(|step| step.state == StepState::Unknown)
+        .take(SETTLE_LINES_MAX)
+        .map(|step| {
+            format!(
+                "sortie runs settle {run} {} --probe | --done | --not-done  --reason '...'",
+                step.place()
+            )
+        })
+        .collect();
+    if detail.run.attention {
+        commands.push(format!("sortie runs retry {run} --reason '...'"));
+        let failed = leaves().find(|step| step.state == StepState::Failed && step.effect);
+        commands.extend(failed.map(|step| {
+            format!(
+                "sortie runs settle {run} {} --done-by-hand --reason '...'",
+                step.place()
+            )
+        }));
+        commands.push(format!("sortie runs ack {run} --reason '...'"));
+    }
+    if commands.is_empty() {
+        commands.push(format!("sortie runs show {run}"));
+    }
+    commands
 }
 
 /// Longest text of one argument, in characters; `runs show --json` has all of it.

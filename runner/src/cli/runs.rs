@@ -1,20 +1,21 @@
-//! `sortie run` and `sortie runs`: start, follow, list, show, cancel.
+//! `sortie run` and `sortie runs`: start, follow, list, show, cancel. What people decide about a run
+//! is in `decisions`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use serde_json::Value;
-use state::event::{Event, Mode, Outcome, Recorded, RunStatus};
-use state::ids::Path;
+use state::event::{Mode, RunStatus, Seq};
 use state::store::RunFilter;
 use web::operations::Myself;
 use web::view::{Content, IncidentChoice, RunDetail, StartRun};
 
 use super::arguments::{Output, Run, RunList, Runs};
+use super::event_words::sentence;
 use super::exit_code::Exit;
-use super::run_view::{RunView, exit_of, status_style};
-use super::terminal::{safe, spent};
-use super::{Connected, Session, id, incidents, page, print};
+use super::run_view::{RunView, exit_of, next_commands, status_style};
+use super::terminal::safe;
+use super::{Connected, Session, decisions, id, incidents, page, print};
 
 /// `sortie run`.
 pub(crate) async fn run(session: &Session, arguments: &Run) -> Result<Exit, Exit> {
@@ -55,7 +56,7 @@ pub(crate) async fn run(session: &Session, arguments: &Run) -> Result<Exit, Exit
             .say(format!("next: sortie runs watch {}", started.run.short()));
         return Ok(Exit::Yes);
     }
-    let exit = follow(session, &connected, started.run.as_str()).await;
+    let exit = follow(session, &connected, started.run.as_str(), None).await;
     connected.rest().await;
     exit
 }
@@ -97,12 +98,18 @@ fn inputs(session: &Session, given: &[String]) -> Result<std::collections::BTree
 }
 
 /// A value as the command line writes it: JSON where it is JSON, else the text itself.
-fn scalar(text: &str) -> Value {
+pub(super) fn scalar(text: &str) -> Value {
     crate::json_strict::parse(text.as_bytes()).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// Follows a run to its end, or until it waits for something that may take long.
-async fn follow(session: &Session, connected: &Connected, run: &str) -> Result<Exit, Exit> {
+/// Follows a run to its end, or until it waits for something that may take long. Plain lines begin
+/// after the event `told`.
+pub(super) async fn follow(
+    session: &Session,
+    connected: &Connected,
+    run: &str,
+    told: Option<Seq>,
+) -> Result<Exit, Exit> {
     let operations = connected.operations();
     let detail = operations
         .run(&Myself, run)
@@ -113,7 +120,7 @@ async fn follow(session: &Session, connected: &Connected, run: &str) -> Result<E
     let after = if live {
         detail.events.last().map(|last| last.seq)
     } else {
-        None
+        told
     };
     let status = detail.run.status;
     if status.is_over() && live {
@@ -164,10 +171,7 @@ async fn follow(session: &Session, connected: &Connected, run: &str) -> Result<E
     for line in below {
         session.terminal.line(line)?;
     }
-    session.terminal.say(format!(
-        " next   sortie runs show {}",
-        view.detail().run.id.short()
-    ));
+    say_next(session, view.detail());
     Ok(exit_of(status))
 }
 
@@ -193,7 +197,10 @@ pub(crate) async fn runs(session: &Session, command: &Runs) -> Result<Exit, Exit
             }
             Ok(Exit::Yes)
         }
-        Runs::Watch { run } => follow(session, &connected, run).await,
+        Runs::Watch { run } => follow(session, &connected, run, None).await,
+        Runs::Settle(_) | Runs::Ack { .. } | Runs::Retry(_) | Runs::Rerun(_) => {
+            decisions::decide(session, &connected, command).await
+        }
         Runs::Cancel { run, reason } => {
             let asked = connected.operations().cancel(&Myself, run, reason).await;
             let asked = asked.map_err(|error| session.failed(&error))?;
@@ -296,113 +303,13 @@ fn show(session: &Session, found: &RunDetail) -> Result<(), Exit> {
         ))?;
     }
     terminal.line(format!(" state {status}"))?;
+    say_next(session, found);
     Ok(())
 }
 
-/// One event in words.
-fn sentence(recorded: &Recorded) -> String {
-    match &recorded.event {
-        Event::Started(started) => format!(
-            "started by {} for {} on {}, until {} at the latest",
-            started.actor.name,
-            started.entity,
-            started
-                .incident
-                .as_ref()
-                .map_or_else(|| "no incident".to_owned(), ToString::to_string),
-            started.deadline.strftime("%Y-%m-%d %H:%MZ")
-        ),
-        Event::LetSettled {
-            name,
-            value: Some(value),
-            ..
-        } => format!("{name} = {}", short(value)),
-        Event::LetSettled { name, absent, .. } => {
-            format!(
-                "{name} is absent: {}",
-                absent.as_deref().unwrap_or("nothing to read")
-            )
-        }
-        Event::Expanded { step, items } => format!("{step} has {} items", items.len()),
-        Event::Skipped { path, cause } => format!("{path} skipped: {}", web::timeline::skip_note(cause)),
-        Event::Refused { path, detail, .. } => format!("{path} REFUSED: {detail}"),
-        Event::Intended(intended) => {
-            let through = match intended.connections.as_slice() {
-                [] => String::new(),
-                connections => format!(" through {}", connections.join(", ")),
-            };
-            format!(
-                "{} intends {}{through}, attempt {}, {} {} {}",
-                intended.path,
-                intended.action,
-                intended.attempt,
-                intended.tlp.label(),
-                intended.pap.label(),
-                short(&intended.arguments)
-            )
-        }
-        Event::Finished {
-            path,
-            outcome,
-            duration_ms,
-            ..
-        } => ending(path, outcome, *duration_ms),
-        Event::Lost { path, attempt } => {
-            format!("{path} attempt {attempt} was under way when the process ended")
-        }
-        Event::Probed { path, answer, .. } => format!("{path} probed: {}", short_debug(answer)),
-        Event::OutcomeUnknown { path, detail, .. } => format!("{path} UNKNOWN: {detail}"),
-        Event::RetryScheduled { path, attempt, at } => format!("{path} attempt {attempt} at {at}"),
-        Event::Failing { step, error } => match step {
-            Some(step) => format!("failing because of {step}: {error}"),
-            None => format!("failing: {error}"),
-        },
-        Event::CancelRequested { actor, reason } => format!("{} wants it to stop: {reason}", actor.name),
-        Event::Closed {
-            status,
-            summary,
-            records,
-            ..
-        } => {
-            format!("closed as {} after {records} records: {summary}", status.word())
-        }
+/// The commands that a run leaves to be given.
+pub(super) fn say_next(session: &Session, detail: &RunDetail) {
+    for command in next_commands(detail) {
+        session.terminal.say(format!(" next   {command}"));
     }
-}
-
-/// How an attempt ended, in words.
-fn ending(path: &Path, outcome: &Outcome, duration_ms: u64) -> String {
-    let took = spent(i64::try_from(duration_ms).unwrap_or(i64::MAX));
-    match outcome {
-        Outcome::Succeeded { output, reference } => format!(
-            "{path} succeeded in {took}: {}",
-            reference.clone().unwrap_or_else(|| short(output))
-        ),
-        Outcome::Failed {
-            kind,
-            detail,
-            not_sent,
-            ..
-        } => {
-            let sent = if *not_sent {
-                "nothing was sent"
-            } else {
-                "it had been sent"
-            };
-            format!("{path} failed after {took}: {} ({sent}): {detail}", kind.word())
-        }
-        Outcome::Simulated { .. } => format!("{path} would have been done"),
-    }
-}
-
-fn short_debug(answer: &state::event::ProbeAnswer) -> String {
-    match answer {
-        state::event::ProbeAnswer::Done { output } => format!("it had been done: {}", short(output)),
-        state::event::ProbeAnswer::NotDone => "it had not been done".to_owned(),
-        state::event::ProbeAnswer::CannotTell { detail } => format!("cannot tell: {detail}"),
-    }
-}
-
-/// A value in at most 160 characters; `--json` has all of it.
-fn short(value: &Value) -> String {
-    super::terminal::fit(&value.to_string(), 160)
 }

@@ -25,6 +25,7 @@ use crate::library::Compiled;
 
 mod keep;
 mod load;
+mod people;
 
 use keep::Order;
 
@@ -180,16 +181,25 @@ impl Worker {
 
     /// Does what a message asks for.
     async fn heed(&mut self, loaded: &mut Loaded, message: Message) -> Result<(), Trouble> {
-        let (command, asker) = match message {
-            Message::Go => (Command::Advance, None),
-            Message::Wake => (Command::Wake, None),
-            Message::Cancel { actor, reason, heard } => (Command::Cancel { actor, reason }, Some(heard)),
+        let command = match message {
+            Message::Go => Command::Advance,
+            Message::Wake => Command::Wake,
+            Message::Decide { decision, heard } => {
+                let answer = self.decided(loaded, decision).await?;
+                // Whoever asked may have gone; the decision is recorded all the same.
+                let _ = heard.send(answer);
+                return Ok(());
+            }
         };
+<<<<<<< HEAD
         let refused = self.step(loaded, command).await?;
         if let Some(asker) = asker {
             // Whoever asked may have gone; the request is recorded all the same.
             let _ = asker.send(refused.map_or(Ok(()), Err));
         }
+=======
+        self.step(loaded, command, Vec::new(), Vec::new()).await?;
+>>>>>>> 0a0f9a7 (Let people settle, retry, rerun and acknowledge runs, over the command line and the API)
         Ok(())
     }
 

@@ -140,16 +140,26 @@ pub(super) fn detail(
         Some(Event::Started(started)) => (started.mode, started.inputs.clone()),
         _ => (Mode::Auto, std::collections::BTreeMap::new()),
     };
-    let outputs = match events.last().map(|last| &last.event) {
-        Some(Event::Closed { outputs, .. }) => outputs.clone(),
-        _ => std::collections::BTreeMap::new(),
-    };
+    let mut outputs = std::collections::BTreeMap::new();
+    let mut rerun_of = None;
+    let mut reruns = Vec::new();
+    for recorded in &events {
+        match &recorded.event {
+            Event::Started(started) => rerun_of.clone_from(&started.rerun_of),
+            Event::Closed { outputs: given, .. } => outputs.clone_from(given),
+            Event::Retried { .. } => outputs.clear(),
+            Event::Rerun { run, .. } => reruns.push(run.clone()),
+            _ => {}
+        }
+    }
     RunDetail {
         run: summary.into(),
         name: compiled.plan.name.clone(),
         mode,
         inputs,
         outputs,
+        rerun_of,
+        reruns,
         steps,
         events,
     }

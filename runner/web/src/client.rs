@@ -23,8 +23,9 @@ use crate::operations::{Answer, Myself, Operations, RunStream};
 use crate::query::Writer;
 use crate::routes::Media;
 use crate::view::{
-    BlockList, Content, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Readiness, Rows,
-    RunDetail, RunStarted, RunView, StartRun, Submission, SubmitReport,
+    BlockList, Content, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness,
+    Reasoned, Rerun, Retry, Rows, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission,
+    SubmitReport, Version,
 };
 
 use transport::{Target, read};
@@ -161,6 +162,33 @@ impl Operations<Myself> for Client {
         };
         self.post(&format!("/api/v1/runs/{}/cancel", run_part(run)?), &body)
             .await
+    }
+
+    async fn preview(&self, _: &Myself, run: &str, verb: RunVerb) -> Answer<Preview> {
+        let address = format!("/api/v1/runs/{}/{}", run_part(run)?, verb.word());
+        let writer = Writer::default();
+        let writer = match &verb {
+            RunVerb::Retry(Retry { from }) => writer.set("from", from.as_ref()),
+            RunVerb::Rerun(Rerun {
+                version: Version::Current,
+            }) => writer.set("version", Some(&"current")),
+            RunVerb::Rerun(_) => writer,
+            RunVerb::Settle(_) | RunVerb::Acknowledge => {
+                return Err(OperationError::invalid("there is nothing to look at before this"));
+            }
+        };
+        self.get(&writer.behind(&address)).await
+    }
+
+    async fn decide(&self, _: &Myself, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided> {
+        let address = format!("/api/v1/runs/{}/{}", run_part(run)?, verb.word());
+        let reason = reason.to_owned();
+        match verb {
+            RunVerb::Settle(what) => self.post(&address, &Reasoned { reason, what }).await,
+            RunVerb::Acknowledge => self.post(&address, &Cancel { reason }).await,
+            RunVerb::Retry(what) => self.post(&address, &Reasoned { reason, what }).await,
+            RunVerb::Rerun(what) => self.post(&address, &Reasoned { reason, what }).await,
+        }
     }
 
     async fn watch(&self, _: &Myself, run: &str, after: Option<Seq>) -> Answer<RunStream> {

@@ -26,8 +26,9 @@ use crate::live::{EventSource, Feed, follow};
 use crate::operations::{Answer, Operations, RunStream};
 use crate::timeline::Timeline;
 use crate::view::{
-    BlockList, Figures, Finding, IncidentDetail, ListKind, MatchView, MatchWord, PlaybookView, Readiness,
-    RunDetail, RunStarted, RunView, StartRun, Submission, SubmitReport, Submitted,
+    BlockList, Figures, Finding, IncidentDetail, ListKind, MatchView, MatchWord, PlaybookView, Preview,
+    Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
+    Submitted,
 };
 
 /// The entity that tokens reach, unless they reach all.
@@ -216,6 +217,7 @@ fn view(entity: &str) -> RunView {
         updated_at: now(),
         events: 1,
         attached: 0,
+        attention: false,
     }
 }
 
@@ -352,6 +354,8 @@ impl Operations for Fake {
             mode: Mode::Auto,
             inputs: std::collections::BTreeMap::new(),
             outputs: std::collections::BTreeMap::new(),
+            rerun_of: None,
+            reruns: Vec::new(),
             steps: Vec::new(),
             events: self.events.0.lock().unwrap().clone(),
         })
@@ -363,6 +367,27 @@ impl Operations for Fake {
         seen(caller, Permission::Start, owner, &what)?;
         self.cancelled.fetch_add(1, Ordering::Relaxed);
         Ok(view(owner))
+    }
+
+    async fn preview(&self, caller: &Principal, run: &str, verb: RunVerb) -> Answer<Preview> {
+        let what = format!("run `{run}`");
+        let owner = owner_of(run).ok_or_else(|| OperationError::not_found(what.clone()))?;
+        seen(caller, verb.permission(), owner, &what)?;
+        Ok(Preview {
+            run: view(owner),
+            effects: Vec::new(),
+            besides: vec![format!("{verb:?}")],
+        })
+    }
+
+    async fn decide(&self, caller: &Principal, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided> {
+        let what = format!("run `{run}`");
+        let owner = owner_of(run).ok_or_else(|| OperationError::not_found(what.clone()))?;
+        seen(caller, verb.permission(), owner, &what)?;
+        Ok(RunDecided {
+            run: view(owner),
+            said: format!("{verb:?} because {reason}"),
+        })
     }
 
     async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {

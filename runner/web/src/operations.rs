@@ -16,8 +16,8 @@ use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Pa
 
 use crate::error::OperationError;
 use crate::view::{
-    BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Readiness, RunChange, RunDetail,
-    RunStarted, RunView, StartRun, Submission, SubmitReport,
+    BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness, RunChange,
+    RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
 };
 
 /// What an operation answers.
@@ -64,6 +64,12 @@ pub trait Operations<Caller: ?Sized + Sync + 'static = Principal>: Send + Sync +
 
     /// Asks a run to stop, with a reason for the record. Steps in flight finish first.
     async fn cancel(&self, caller: &Caller, run: &str, reason: &str) -> Answer<RunView>;
+
+    /// What a verb would do with a run; nothing is done.
+    async fn preview(&self, caller: &Caller, run: &str, verb: RunVerb) -> Answer<Preview>;
+
+    /// Decides about a run, with a reason for the record. Durable when it returns.
+    async fn decide(&self, caller: &Caller, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided>;
 
     /// Follows a run: every change after event `after` (none means from the start), then live.
     async fn watch(&self, caller: &Caller, run: &str, after: Option<Seq>) -> Answer<RunStream>;
@@ -149,6 +155,12 @@ impl Operations<Myself> for AsPrincipal {
     }
     async fn cancel(&self, _: &Myself, run: &str, reason: &str) -> Answer<RunView> {
         self.operations.cancel(&self.principal, run, reason).await
+    }
+    async fn preview(&self, _: &Myself, run: &str, verb: RunVerb) -> Answer<Preview> {
+        self.operations.preview(&self.principal, run, verb).await
+    }
+    async fn decide(&self, _: &Myself, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided> {
+        self.operations.decide(&self.principal, run, verb, reason).await
     }
     async fn watch(&self, _: &Myself, run: &str, after: Option<Seq>) -> Answer<RunStream> {
         self.operations.watch(&self.principal, run, after).await

@@ -223,6 +223,66 @@ pub static ROUTES: &[Route] = &[
         answers: &[(202, "asked; steps in flight finish first")],
     },
     Route {
+        method: Verb::Post,
+        path: "/api/v1/runs/{id}/settle",
+        door: needs(Permission::Settle, |call| Box::pin(api::decisions::settle(call))),
+        accepts: &[Media::Json],
+        query: &[],
+        summary: "Say what became of a step in doubt, or that a failed one was done by hand",
+        answers: &[(200, "recorded; the run goes on by itself")],
+    },
+    Route {
+        method: Verb::Post,
+        path: "/api/v1/runs/{id}/ack",
+        door: needs(Permission::Settle, |call| {
+            Box::pin(api::decisions::acknowledge(call))
+        }),
+        accepts: &[Media::Json],
+        query: &[],
+        summary: "Take note of a failed run",
+        answers: &[(200, "recorded")],
+    },
+    Route {
+        method: Verb::Get,
+        path: "/api/v1/runs/{id}/retry",
+        door: needs(Permission::Start, |call| {
+            Box::pin(api::decisions::preview_retry(call))
+        }),
+        accepts: &[],
+        query: api::decisions::RETRY_KEYS,
+        summary: "Show what a retry would do",
+        answers: &[(200, "the effects it would have, one row each")],
+    },
+    Route {
+        method: Verb::Post,
+        path: "/api/v1/runs/{id}/retry",
+        door: needs(Permission::Start, |call| Box::pin(api::decisions::retry(call))),
+        accepts: &[Media::Json],
+        query: &[],
+        summary: "Try again what failed in a run, and what was left out because of it",
+        answers: &[(200, "recorded; the run is open again and goes on by itself")],
+    },
+    Route {
+        method: Verb::Get,
+        path: "/api/v1/runs/{id}/rerun",
+        door: needs(Permission::Start, |call| {
+            Box::pin(api::decisions::preview_rerun(call))
+        }),
+        accepts: &[],
+        query: api::decisions::RERUN_KEYS,
+        summary: "Show which effects of a run are in force and would be repeated",
+        answers: &[(200, "the effects it would have, one row each")],
+    },
+    Route {
+        method: Verb::Post,
+        path: "/api/v1/runs/{id}/rerun",
+        door: needs(Permission::Start, |call| Box::pin(api::decisions::rerun(call))),
+        accepts: &[Media::Json],
+        query: &[],
+        summary: "Start another run on the same incident and inputs",
+        answers: &[(200, "the new run exists durably and goes on by itself")],
+    },
+    Route {
         method: Verb::Get,
         path: "/api/v1/audit",
         door: needs(Permission::Audit, |call| Box::pin(api::system::audit(call))),

@@ -8,14 +8,17 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use playbooks::marking::EffectClass;
-use serde_json::Value;
-use state::event::{Event, Outcome, ProbeAnswer, Recorded, RunStatus, SkipCause};
+use state::event::{Event, Outcome, ProbeAnswer, Recorded, RunStatus, Settlement};
 use state::ids::Path;
 
 use crate::view::{StepState, StepView};
 
 #[cfg(test)]
 mod tests;
+mod words;
+
+pub use words::skip_note;
+use words::{cut, item_words, output_words};
 
 /// Longest note, in characters; longer ones are cut with an ellipsis.
 pub const NOTE_CHARACTERS_MAX: usize = 200;
@@ -118,7 +121,15 @@ impl Timeline {
     pub fn apply(&mut self, recorded: &Recorded) -> Option<StepView> {
         let at = recorded.at;
         let path = match &recorded.event {
-            Event::Started(_) | Event::LetSettled { .. } | Event::CancelRequested { .. } => return None,
+            Event::Started(_)
+            | Event::LetSettled { .. }
+            | Event::CancelRequested { .. }
+            | Event::Acknowledged { .. }
+            | Event::Rerun { .. } => return None,
+            Event::Retried { places, .. } => {
+                self.retried(places);
+                return None;
+            }
             Event::Failing { .. } => {
                 self.failing = true;
                 return None;
@@ -158,7 +169,8 @@ impl Timeline {
             | Event::Lost { path, .. }
             | Event::Probed { path, .. }
             | Event::OutcomeUnknown { path, .. }
-            | Event::RetryScheduled { path, .. } => path,
+            | Event::RetryScheduled { path, .. }
+            | Event::Settled { path, .. } => path,
             Event::Intended(intended) => &intended.path,
         };
         let line = self.line(path)?;
@@ -169,6 +181,46 @@ impl Timeline {
             self.count(path, before, changed.state, at);
         }
         Some(changed)
+    }
+
+    /// Takes the lines of a retry back to where nothing had happened.
+    fn retried(&mut self, places: &[Path]) {
+        self.failing = false;
+        self.closed = None;
+        for path in places {
+            let kept = self.lines.iter().any(|(other, line)| {
+                other.step == path.step && other.item.is_some() && line.state == StepState::Done
+            });
+            if path.item.is_none() && !kept {
+                self.items.remove(&*path.step);
+                self.lines
+                    .retain(|other, _| other.step != path.step || other.item.is_none());
+            }
+            let Some(line) = self.lines.get_mut(path) else {
+                continue;
+            };
+            let before = line.state;
+            if path.item.is_some() || !kept {
+                line.state = StepState::Pending;
+                line.note.clear();
+                line.attempts = 0;
+                line.started_at = None;
+            }
+            line.finished_at = None;
+            if path.item.is_some() && before != StepState::Pending {
+                let items = self.items.get_mut(&*path.step);
+                if let Some(count) = items.and_then(|items| items.by_state.get_mut(&before)) {
+                    *count = count.saturating_sub(1);
+                }
+            }
+            if path.item.is_some() || kept {
+                let step = Path::step(&path.step);
+                if let Some(line) = self.lines.get_mut(&step) {
+                    line.state = StepState::Running;
+                    line.finished_at = None;
+                }
+            }
+        }
     }
 
     /// The line of a path; a line for an item is made from its step's when it is first named.
@@ -303,6 +355,26 @@ impl StepView {
                 self.state = StepState::Unknown;
                 self.finished_at = None;
             }
+            Event::Settled {
+                answer,
+                actor,
+                probed,
+                ..
+            } => {
+                let (state, what) = match answer {
+                    Settlement::Done { .. } => (StepState::Done, "it had happened"),
+                    Settlement::ByHand { .. } => (StepState::Done, "done by hand"),
+                    Settlement::NotDone => (StepState::Failed, "it had not happened"),
+                };
+                let asked = if *probed {
+                    ", as the far end says, asked"
+                } else {
+                    ", says"
+                };
+                let by = if *probed { " by" } else { "" };
+                self.note = cut(&format!("{what}{asked}{by} {}", actor.name));
+                self.finish(state, at);
+            }
             Event::RetryScheduled { attempt, at: due, .. } => {
                 self.note = cut(&format!("{}; attempt {attempt} at {due}", self.note));
                 self.state = StepState::Retrying;
@@ -313,6 +385,9 @@ impl StepView {
             | Event::Expanded { .. }
             | Event::Failing { .. }
             | Event::CancelRequested { .. }
+            | Event::Acknowledged { .. }
+            | Event::Retried { .. }
+            | Event::Rerun { .. }
             | Event::Closed { .. } => {}
         }
     }
@@ -337,6 +412,7 @@ impl StepView {
         }
     }
 }
+<<<<<<< HEAD
 
 /// The few words of an output that tell a person what happened.
 fn output_words(output: &Value, reference: Option<&str>) -> String {
@@ -427,3 +503,5 @@ fn cut(text: &str) -> String {
     }
     line
 }
+=======
+>>>>>>> 0a0f9a7 (Let people settle, retry, rerun and acknowledge runs, over the command line and the API)

@@ -17,8 +17,12 @@ use state::event::Mode;
 use state::ids::{EntityId, IncidentId, RunId};
 use state::store::{MatchResult, MatchRow, StoreFigures, StoredIncident, StoredUpdate};
 
+pub mod decision;
 pub mod run;
 
+pub use decision::{
+    Preview, PreviewEffect, Reasoned, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord, Version,
+};
 pub use run::{RunChange, RunDetail, RunStarted, RunView, StepState, StepView};
 
 /// The name of this set of forms. Every JSON object at the top of an answer carries it.

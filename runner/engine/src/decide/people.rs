@@ -131,15 +131,18 @@ fn promised(action: &ActionSpec, arguments: Option<&Value>, output: Value) -> Re
     let mut outputs = Map::new();
     let mut missing = Vec::new();
     for (name, ty) in &action.outputs {
-        let argument = || arguments.and_then(|arguments| arguments.get(name)).cloned();
-        match given
-            .remove(name)
-            .or_else(argument)
-            .filter(|value| !value.is_null())
-        {
+        let given = given.remove(name).filter(|value| !value.is_null());
+        let value = match given {
             Some(value) => {
-                let value =
-                    values::check(&value, ty).map_err(|why| unfit(format!("output `{name}`: {why}")))?;
+                Some(values::check(&value, ty).map_err(|why| unfit(format!("output `{name}`: {why}")))?)
+            }
+            None => arguments
+                .and_then(|arguments| arguments.get(name))
+                .and_then(|argument| values::check(argument, ty).ok())
+                .filter(|value| !value.is_null()),
+        };
+        match value {
+            Some(value) => {
                 outputs.insert(name.clone(), value);
             }
             None if matches!(ty, Type::Optional(_)) => {}
@@ -150,7 +153,7 @@ fn promised(action: &ActionSpec, arguments: Option<&Value>, output: Value) -> Re
         return Ok(Value::Object(outputs));
     }
     Err(unfit(format!(
-        "later steps may read what `{}` gives, and it is not known: {}; give it with --output name=value",
+        "later steps may read what `{}` gives, and it is not known: {}; give it as an output",
         action.name,
         missing.join(", ")
     )))

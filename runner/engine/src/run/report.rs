@@ -2,12 +2,17 @@
 //!
 //! Owns no state; everything is read off the fold.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use playbooks::marking::EffectClass;
 use playbooks::plan::{Plan, Section};
 use serde::Serialize;
 use serde_json::Value;
+use state::event::{Intended, Mode};
+use state::ids::Path;
 
-use super::{Place, Run, StepStatus, Work};
+use super::{Final, Place, Run, StepStatus, Work};
 
 /// One step as lists and pages show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,7 +61,43 @@ pub struct ItemCounts {
     pub unknown: usize,
 }
 
+/// An effect that the run had, above reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// Where.
+    pub path: Path,
+    /// The attempt that had it.
+    pub intended: Arc<Intended>,
+    /// Its outputs.
+    pub output: Arc<Value>,
+}
+
 impl Run {
+    /// Every effect that succeeded, in the order of the playbook. In a simulation there is none.
+    pub fn effects_done(&self, plan: &Plan) -> Vec<Effect> {
+        let done = |path: Path, place: &Place| match place {
+            Place::Done {
+                last: Some(last),
+                result: Final::Succeeded(output),
+            } if last.effect > EffectClass::Read && self.started.mode == Mode::Auto => Some(Effect {
+                path,
+                intended: Arc::clone(last),
+                output: Arc::clone(output),
+            }),
+            _ => None,
+        };
+        let mut effects = Vec::new();
+        for (step, state) in plan.steps.values().zip(&self.steps) {
+            match &state.work {
+                Work::One(place) => effects.extend(done(Path::step(&step.id), place)),
+                Work::Each(each) => effects.extend(each.touched().filter_map(|(item, place)| {
+                    done(Path::item(&step.id, u32::try_from(item).ok()?), place)
+                })),
+            }
+        }
+        effects
+    }
+
     /// Every step of the plan in file order.
     pub fn steps(&self, plan: &Plan) -> Vec<StepReport> {
         plan.steps

@@ -227,24 +227,29 @@ impl Each {
 
     /// Puts a place and keeps the counters true. `None` when there is no such item.
     pub(crate) fn put(&mut self, item: usize, new: Place) -> Option<()> {
+        self.place(item)?;
+        self.count(&new);
         let slot = Arc::make_mut(self.chunks.get_mut(item / CHUNK)?).get_mut(item % CHUNK)?;
-        let old = std::mem::replace(slot, new.clone());
+        let old = std::mem::replace(slot, new);
         if matches!(old, Place::Pending) && !self.again.remove(&item) {
             self.next = item + 1;
         }
         self.in_work -= usize::from(old.in_work());
-        self.in_work += usize::from(new.in_work());
         self.unknown -= usize::from(matches!(old, Place::Unknown { .. }));
-        self.unknown += usize::from(matches!(new, Place::Unknown { .. }));
         if let Place::Done { result, .. } = &old {
             self.done -= 1;
             *self.ends_like(result) -= 1;
         }
-        if let Place::Done { result, .. } = &new {
+        Some(())
+    }
+
+    fn count(&mut self, new: &Place) {
+        self.in_work += usize::from(new.in_work());
+        self.unknown += usize::from(matches!(new, Place::Unknown { .. }));
+        if let Place::Done { result, .. } = new {
             self.done += 1;
             *self.ends_like(result) += 1;
         }
-        Some(())
     }
 
     /// The counter of ends of this kind.

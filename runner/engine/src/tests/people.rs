@@ -82,7 +82,7 @@ fn what_a_person_says_was_done_is_adopted_and_the_run_goes_on() {
     let refused = run.give(settle(Path::step("tell"), Settlement::Done { output: json!({}) }));
     assert_eq!(
         refused.unwrap_err(),
-        "later steps may read what `notify.team` gives, and it is not known: id (string); give it with --output name=value"
+        "later steps may read what `notify.team` gives, and it is not known: id (string); give it as an output"
     );
     let refused = run.give(settle(
         Path::step("tell"),

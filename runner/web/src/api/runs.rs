@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::OperationError;
 use crate::problem::json;
 use crate::request::{Answered, Call, shown};
+use crate::view::decision::REASON_CHARACTERS_MAX;
 use crate::view::{Rows, StartRun};
 
-/// Longest reason of a cancellation, in characters.
-pub(crate) const REASON_CHARACTERS_MAX: usize = 500;
 /// Characters of a whole run id; fewer are a prefix.
 const RUN_ID_CHARACTERS: usize = 26;
 
-/// The body of a cancellation.
+/// The body of a cancellation, or of an acknowledgement.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cancel {
@@ -47,16 +46,21 @@ pub(crate) async fn show(call: Call) -> Answered {
 pub(crate) async fn cancel(call: Call) -> Answered {
     let run = run_id(&call)?;
     let Cancel { reason } = call.json()?;
+    let reason = reason_line(&reason)?;
+    let run = call.operations().cancel(&call.principal, run, reason).await?;
+    json(StatusCode::ACCEPTED, &run)
+}
+
+/// A reason as it is recorded.
+pub(crate) fn reason_line(reason: &str) -> Result<&str, OperationError> {
     let reason = reason.trim();
     let length = reason.chars().count();
     if length == 0 || length > REASON_CHARACTERS_MAX || reason.chars().any(char::is_control) {
         return Err(OperationError::invalid(format!(
             "`reason` must be one line of 1 to {REASON_CHARACTERS_MAX} characters"
-        ))
-        .into());
+        )));
     }
-    let run = call.operations().cancel(&call.principal, run, reason).await?;
-    json(StatusCode::ACCEPTED, &run)
+    Ok(reason)
 }
 
 /// The run a call is about: an id, or its first characters.

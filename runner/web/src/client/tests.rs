@@ -19,7 +19,10 @@ use crate::fake::{Fake, OPERATOR_UID, OURS, incident_of, run_of, token};
 use crate::operations::{AsPrincipal, Myself, Operations};
 use crate::routes::Media;
 use crate::server::{Listeners, bind_local, serve};
-use crate::view::{Content, IncidentChoice, ListKind, StartRun, Submission};
+use crate::view::{
+    Content, IncidentChoice, ListKind, Rerun, Retry, RunVerb, Settle, SettleWord, StartRun, Submission,
+    Version,
+};
 
 struct World {
     fake: Arc<Fake>,
@@ -93,6 +96,32 @@ async fn every_operation_answers_the_same_near_and_far() {
     same!(world, runs(RunFilter::default(), page())).unwrap();
     same!(world, run(run_of(OURS).as_str())).unwrap();
     same!(world, cancel(run_of(OURS).short(), "a mistake")).unwrap();
+    let settle = RunVerb::Settle(Settle {
+        place: "block[2]".to_owned(),
+        answer: SettleWord::DoneByHand,
+        output: serde_json::Map::from_iter([("domain".to_owned(), json!("bad.example"))]),
+    });
+    let from = || {
+        RunVerb::Retry(Retry {
+            from: Some("block".to_owned()),
+        })
+    };
+    let current = || {
+        RunVerb::Rerun(Rerun {
+            version: Version::Current,
+        })
+    };
+    for verb in [settle, RunVerb::Acknowledge, from(), current()] {
+        same!(world, decide(run_of(OURS).short(), verb.clone(), "a reason")).unwrap();
+    }
+    for verb in [
+        from(),
+        RunVerb::Retry(Retry::default()),
+        current(),
+        RunVerb::Rerun(Rerun::default()),
+    ] {
+        same!(world, preview(run_of(OURS).short(), verb.clone())).unwrap();
+    }
     same!(world, start(start("phishing-report"))).unwrap();
     same!(world, audit(AuditFilter::default(), page())).unwrap();
     same!(world, block_list(&OURS.parse().unwrap(), ListKind::Ip)).unwrap();

@@ -69,7 +69,13 @@ fn fitting(route: &Route, entity: &str, authorization: Option<&str>) -> Request<
     }
     let body = match route.path {
         "/api/v1/runs" if route.method == Verb::Post => json!({"playbook": "p", "entity": entity}),
-        path if path.ends_with("/cancel") => json!({"reason": "mistake"}),
+        path if path.ends_with("/settle") => json!({"place": "block[2]", "answer": "done", "reason": "seen"}),
+        path if ["/cancel", "/ack", "/retry", "/rerun"]
+            .iter()
+            .any(|end| path.ends_with(end)) =>
+        {
+            json!({"reason": "mistake"})
+        }
         _ => json!({}),
     };
     if route.accepts.is_empty() {

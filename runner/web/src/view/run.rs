@@ -43,6 +43,9 @@ pub struct RunView {
     pub events: u64,
     /// Incidents attached beyond the first.
     pub attached: u64,
+    /// It failed, and nobody has retried, undone, settled or acknowledged it yet.
+    #[serde(default)]
+    pub attention: bool,
 }
 
 impl From<RunSummary> for RunView {
@@ -62,6 +65,7 @@ impl From<RunSummary> for RunView {
             updated_at: summary.updated_at,
             events: summary.events,
             attached: summary.attached,
+            attention: summary.row.attention,
         }
     }
 }
@@ -79,6 +83,12 @@ pub struct RunDetail {
     pub inputs: BTreeMap<String, Value>,
     /// Outputs, once it is over.
     pub outputs: BTreeMap<String, Value>,
+    /// The run that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<RunId>,
+    /// Runs that repeat this one, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reruns: Vec<RunId>,
     /// Steps in the order of the playbook; items of a `for_each` step follow it.
     pub steps: Vec<StepView>,
     /// Everything that happened, oldest first.

@@ -141,6 +141,7 @@ async fn a_submission_answers_by_what_became_of_it() {
 async fn requests_out_of_form_say_what_is_wrong() {
     let world = world();
     let cancel = format!("/api/v1/runs/{}/cancel", run_of(OURS));
+    let settle = format!("/api/v1/runs/{}/settle", run_of(OURS));
     for (path, body) in [
         ("/api/v1/runs", r#"{"playbook":"p","approved_by":"me"}"#),
         ("/api/v1/runs", r#"{"playbook":"p","playbook":"q"}"#),
@@ -149,6 +150,19 @@ async fn requests_out_of_form_say_what_is_wrong() {
         (cancel.as_str(), r#"{"reason":" "}"#),
         (cancel.as_str(), r#"{"reason":"a\u0000b"}"#),
         (cancel.as_str(), r#"{"reason":"x","entity":"beta"}"#),
+        (settle.as_str(), r#"{"place":"block","answer":"done"}"#),
+        (
+            settle.as_str(),
+            r#"{"place":"block","answer":"perhaps","reason":"x"}"#,
+        ),
+        (
+            settle.as_str(),
+            r#"{"place":"block","answer":"done","reason":"x","by":"me"}"#,
+        ),
+        (
+            settle.as_str(),
+            r#"{"place":"block","answer":"done","reason":" "}"#,
+        ),
     ] {
         let response = world.send(post(path, "application/json", body)).await;
         assert_eq!(response.status(), 400, "{body}");

@@ -1,0 +1,82 @@
+//! Taking up what a person decided.
+//!
+//! Owns asking the far end in a person's name. The answer is recorded as theirs, with the fact that
+//! it was asked for.
+
+use engine::{Command, Refusal};
+use state::access::Actor;
+use state::event::{ProbeAnswer, Settlement};
+use state::ids::Path;
+
+use super::{Loaded, Trouble, Worker};
+use crate::dispatch::people::{DecideError, Decision, Heard};
+use crate::dispatch::perform::{Finding, call};
+
+impl Worker {
+    pub(super) async fn decided(
+        &mut self,
+        loaded: &mut Loaded,
+        decision: Decision,
+    ) -> Result<Result<Heard, DecideError>, Trouble> {
+        match decision {
+            Decision::Give(command) => {
+                let refused = self.step(loaded, command, Vec::new(), Vec::new()).await?;
+                Ok(refused.map_or(Ok(Heard::Recorded), |refusal| Err(refusal.into())))
+            }
+            Decision::Ask { path, actor, reason } => self.ask(loaded, path, actor, reason).await,
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        loaded: &mut Loaded,
+        path: Path,
+        actor: Actor,
+        reason: String,
+    ) -> Result<Result<Heard, DecideError>, Trouble> {
+        let dispatcher = self.dispatcher.clone();
+        let Some(intended) = loaded.run.in_doubt(&loaded.compiled.plan, &path).cloned() else {
+            let why = format!("`{path}` is not in doubt; only then is there something to ask");
+            return Ok(Err(Refusal::Unfit { why }.into()));
+        };
+        let call = call(
+            &loaded.started,
+            &intended,
+            dispatcher.now(),
+            &loaded.entity,
+            &loaded.operator,
+            &loaded.facts,
+        );
+        let found = dispatcher.carry_out(call, intended.clone(), true).await.finding;
+        let (answer, heard, changes) = match found {
+            Finding::Probed {
+                answer: ProbeAnswer::Done { output },
+                changes,
+            } => (Settlement::Done { output }, Heard::WasDone, changes),
+            Finding::Probed {
+                answer: ProbeAnswer::NotDone,
+                changes,
+            } => (Settlement::NotDone, Heard::WasNotDone, changes),
+            Finding::Probed {
+                answer: ProbeAnswer::CannotTell { detail },
+                ..
+            } => return Ok(Err(DecideError::CannotTell { detail })),
+            Finding::Finished { .. } => {
+                let detail = "it was not asked".to_owned();
+                return Ok(Err(DecideError::CannotTell { detail }));
+            }
+        };
+        let (updates, measures) = dispatcher
+            .house_changes(&loaded.started, &intended, changes, dispatcher.now())
+            .await?;
+        let command = Command::Settle {
+            path,
+            answer,
+            probed: true,
+            actor,
+            reason,
+        };
+        let refused = self.step(loaded, command, updates, measures).await?;
+        Ok(refused.map_or(Ok(heard), |refusal| Err(refusal.into())))
+    }
+}
