@@ -36,12 +36,8 @@ mod timers;
 mod trigger;
 mod worker;
 
-<<<<<<< HEAD
-pub use self::trigger::{NOT_ASKED, TriggerError};
-=======
 pub use self::people::{DECIDE_SECONDS_MAX, DecideError, Heard};
-pub use self::trigger::TriggerError;
->>>>>>> 0a0f9a7 (Let people settle, retry, rerun and acknowledge runs, over the command line and the API)
+pub use self::trigger::{NOT_ASKED, TriggerError};
 
 /// Runs that are worked on at the same time. The others wait in order of arrival.
 pub const RUNS_ACTIVE_MAX: usize = 512;

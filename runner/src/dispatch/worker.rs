@@ -191,15 +191,7 @@ impl Worker {
                 return Ok(());
             }
         };
-<<<<<<< HEAD
-        let refused = self.step(loaded, command).await?;
-        if let Some(asker) = asker {
-            // Whoever asked may have gone; the request is recorded all the same.
-            let _ = asker.send(refused.map_or(Ok(()), Err));
-        }
-=======
-        self.step(loaded, command, Vec::new(), Vec::new()).await?;
->>>>>>> 0a0f9a7 (Let people settle, retry, rerun and acknowledge runs, over the command line and the API)
+        self.step(loaded, command).await?;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use state::access::Actor;
 use state::event::{ProbeAnswer, Settlement};
 use state::ids::Path;
 
+use super::keep::Order;
 use super::{Loaded, Trouble, Worker};
 use crate::dispatch::people::{DecideError, Decision, Heard};
 use crate::dispatch::perform::{Finding, call};
@@ -20,7 +21,7 @@ impl Worker {
     ) -> Result<Result<Heard, DecideError>, Trouble> {
         match decision {
             Decision::Give(command) => {
-                let refused = self.step(loaded, command, Vec::new(), Vec::new()).await?;
+                let refused = self.step(loaded, command).await?;
                 Ok(refused.map_or(Ok(Heard::Recorded), |refusal| Err(refusal.into())))
             }
             Decision::Ask { path, actor, reason } => self.ask(loaded, path, actor, reason).await,
@@ -69,14 +70,19 @@ impl Worker {
         let (updates, measures) = dispatcher
             .house_changes(&loaded.started, &intended, changes, dispatcher.now())
             .await?;
-        let command = Command::Settle {
+        let settle = Command::Settle {
             path,
             answer,
             probed: true,
             actor,
             reason,
         };
-        let refused = self.step(loaded, command, updates, measures).await?;
+        let order = Order {
+            command: settle,
+            updates,
+            measures,
+        };
+        let refused = self.step(loaded, order).await?;
         Ok(refused.map_or(Ok(heard), |refusal| Err(refusal.into())))
     }
 }

@@ -202,7 +202,7 @@ async fn what_belongs_to_others_is_not_found() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 9, "a new route of this kind must be asked too");
+    assert_eq!(asked, 15, "a new route of this kind must be asked too");
     for path in ["/api/v1/incidents", "/api/v1/runs"] {
         let page = json_of(world.send(get(path)).await).await;
         assert_eq!(page["rows"].as_array().unwrap().len(), 1, "{path} shows theirs");

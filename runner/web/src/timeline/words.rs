@@ -72,7 +72,11 @@ pub(super) fn item_words(value: &Value) -> String {
 /// Why something was skipped, in words.
 pub fn skip_note(cause: &SkipCause) -> String {
     match cause {
-        SkipCause::IfFalse { condition } => format!("if was false: {condition}"),
+        SkipCause::IfFalse {
+            because: Some(because),
+            ..
+        } => format!("if: {because}"),
+        SkipCause::IfFalse { condition, .. } => format!("if was false: {condition}"),
         SkipCause::IfUndecided { why } | SkipCause::Needs { why } | SkipCause::Absent { why } => why.clone(),
         SkipCause::RunFailing => "run is failing".to_owned(),
         SkipCause::RunCancelled => "run was cancelled".to_owned(),
