@@ -16,10 +16,7 @@ fn a_second_process_gets_one_clear_error() {
     assert!(matches!(second, OpenError::InUse { pid: Some(pid), .. } if pid == std::process::id()));
     let pid = std::process::id();
     let path = folder.path().display();
-    assert_eq!(
-        text,
-        format!("{path} is in use by process {pid}; stop it first, or give this one another data folder")
-    );
+    assert_eq!(text, format!("the store {path} is in use by process {pid}"));
     drop(first);
     EmbeddedStore::open(folder.path(), Options::default()).expect("it is free again");
 }
