@@ -115,6 +115,11 @@ pub const CODES: &[Code] = &[
     page!("PB401", Error, "a key made from data"),
     page!("PB402", Error, "a playbook cannot name a secret"),
     page!("PB403", Error, "a recipient taken from incident data"),
+    page!("PB501", Error, "tests for a playbook that does not exist"),
+    page!("PB502", Error, "a mock or input that does not fit the playbook"),
+    page!("PB503", Error, "a look-up without an answer in a test"),
+    page!("PB504", Error, "`expect` names something that cannot be"),
+    page!("PB505", Warning, "no test reaches a step with an effect"),
     page!("PB601", Error, "an entity file that cannot be used"),
     page!("PB602", Error, "a mail template that is missing"),
     page!(

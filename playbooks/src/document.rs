@@ -10,6 +10,7 @@ mod keys;
 mod reader;
 mod sections;
 mod step;
+mod trial;
 mod words;
 
 use crate::diagnostic::{Diagnostic, Place, Source};
@@ -19,6 +20,7 @@ use crate::marking::{EffectClass, Pap, Tlp};
 use crate::plan::{OnFailure, Section};
 use crate::yaml::{Field, Node};
 
+pub(crate) use trial::read as read_trials;
 pub use words::RESERVED;
 
 /// Characters of an id or name of a step, input, let or enum.

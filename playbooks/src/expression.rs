@@ -13,6 +13,7 @@ use crate::names::{Names, Read, Unresolved, lookup};
 use crate::snippet::Snippet;
 use crate::types::Type;
 
+mod branches;
 pub(crate) mod budget;
 mod check;
 mod evaluate;

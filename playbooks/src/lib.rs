@@ -11,7 +11,7 @@
 //!   it meaning, [`revision`] its identity;
 //! - the two façades over foreign languages: [`expression`] (CEL), [`template`] (Handlebars),
 //!   both reading through [`names::Names`], and [`arguments`], the trees made of them;
-//! - the result: [`plan`];
+//! - the result: [`plan`], and [`trial`], the tests of one;
 //! - beside the way: [`writer`] for YAML output, [`repair`] of what a machine may repair,
 //!   [`schema`] for editors.
 
@@ -34,6 +34,7 @@ pub mod schema;
 pub mod snippet;
 mod suggestion;
 pub mod template;
+pub mod trial;
 pub mod types;
 pub mod values;
 pub mod writer;

@@ -4,8 +4,11 @@
 //! of expressions and everything that needs the whole file stay the checker's work, so a file
 //! that passes the schema may still have findings, never the other way round.
 
+mod trial;
+
 use serde_json::{Map, Value, json};
 
+pub use self::trial::trials;
 use crate::action_spec::{ActionSpec, Catalog, ErrorKind};
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp, Verdict};

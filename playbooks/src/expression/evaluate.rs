@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::budget::Budget;
 use super::functions::{Given, Trouble, apply, compare_values, equal_values, items, sort_by};
 use super::tree::{Comparison, Comprehension, Kind, Loop, Node, Root};
+use crate::diagnostic::Place;
 use crate::names::{Names, Unresolved, descend, lookup};
 use crate::types::Type;
 use crate::values::{LIST_ITEMS_MAX, describe};
@@ -17,8 +18,8 @@ use crate::values::{LIST_ITEMS_MAX, describe};
 mod arithmetic;
 mod explain;
 
-pub(super) use self::explain::explain;
 pub use self::explain::{EXPLAINED_CHARS_MAX, Explanation, SEEN_CHARS_MAX, SEEN_VALUES_MAX};
+pub(super) use self::explain::{explain, parts};
 
 /// Items of a list inside another comprehension.
 pub const INNER_LIST_ITEMS_MAX: usize = 1_000;
@@ -31,6 +32,15 @@ pub(super) fn evaluate(root: &Node, text: &str, names: &dyn Names) -> Result<Opt
         Err(Stop::Omit) => Ok(None),
         Err(Stop::Unresolved(why)) => Err(why),
     }
+}
+
+/// Evaluates a tree for the sides of its questions that are taken.
+pub(super) fn trail(root: &Node, text: &str, names: &dyn Names) -> Vec<Place> {
+    let mut evaluator = Evaluator::new(text, names);
+    evaluator.trail = Some(Vec::new());
+    // What became of it is of no interest here; a budget that ends cuts the trail.
+    let _ = evaluator.value(root);
+    evaluator.trail.unwrap_or_default()
 }
 
 /// Why evaluation stops early.
@@ -51,6 +61,8 @@ struct Evaluator<'v> {
     text: &'v str,
     locals: Vec<Cow<'v, Value>>,
     budget: Budget,
+    /// The sides of questions that were taken, when somebody wants to know.
+    trail: Option<Vec<Place>>,
 }
 
 type Outcome<'v> = Result<Cow<'v, Value>, Stop>;
@@ -62,6 +74,7 @@ impl<'v> Evaluator<'v> {
             text,
             locals: Vec::new(),
             budget: Budget::new(),
+            trail: None,
         }
     }
 
@@ -83,6 +96,9 @@ impl<'v> Evaluator<'v> {
             Kind::Or(one, two) => Ok(truth(self.condition(one)? || self.condition(two)?)),
             Kind::Conditional(question, one, two) => {
                 let taken = if self.condition(question)? { one } else { two };
+                if let Some(trail) = &mut self.trail {
+                    trail.push(taken.place.clone());
+                }
                 self.value(taken)
             }
             Kind::Negate(inner) => {

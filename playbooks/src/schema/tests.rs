@@ -54,3 +54,29 @@ fn wrong_keys_and_parameters_do_not_fit() {
         "{uses: block.ip, with: {ip: 192.0.2.1, reason: x, for: soon}}"
     ));
 }
+
+#[test]
+fn a_file_of_tests_has_a_schema_too() {
+    let schema = trials(&test_catalogue::table());
+    let validator = jsonschema::draft202012::new(&schema).expect("the schema is a schema");
+    let file = |test: &str| {
+        accepts(
+            &validator,
+            &format!("playbook: p\ngiven: {{clock: 2026-03-02T03:04:00Z}}\ntests:\n  - {test}\n"),
+        )
+    };
+    assert!(file(
+        "{name: t, incident: a.json, entity: {id: x}, mocks: {a: {b: 1}, c: [{error: timeout}, {b: 2}]}, \
+         replay: {times: 3, over: 5m}, expect: {effects: [block.ip, {block.ip: {ip: 192.0.2.1}}], skipped: {a: b}, refused: [a]}}"
+    ));
+    for wrong in [
+        "{name: t}",
+        "{name: t, expect: {}}",
+        "{name: t, expect: {effects: [enrich.ip]}}",
+        "{name: t, expect: {status: done}}",
+        "{name: t, expect: {runs: 1}, approvals: {}}",
+        "{name: t, mocks: {a: 1}, expect: {runs: 1}}",
+    ] {
+        assert!(!file(wrong), "{wrong}");
+    }
+}

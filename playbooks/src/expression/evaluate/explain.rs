@@ -207,7 +207,7 @@ fn reads(node: &Node) -> bool {
 }
 
 /// The parts a node is made of.
-fn parts(node: &Node) -> Vec<&Node> {
+pub(in crate::expression) fn parts(node: &Node) -> Vec<&Node> {
     match &node.kind {
         Kind::Literal(_) | Kind::Omit | Kind::Path(..) => Vec::new(),
         Kind::Select(inner, _)
