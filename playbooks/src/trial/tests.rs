@@ -135,101 +135,104 @@ tests:
     assert!(matches!(&file.mocks(second)["outside"], Answers::InTurn(answers) if answers.len() == 2));
 }
 
+/// The body of a test, and how its finding begins.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "expcet: {}",
+        "PB109 4:15 a test has no key `expcet` | did you mean `expect`?",
+    ),
+    (
+        "expect: {statsu: failed}",
+        "PB109 4:24 `expect` has no key `statsu` | did you mean `status`?",
+    ),
+    (
+        "expect: {status: succeded}",
+        "PB112 4:32 no run has this status | did you mean `succeeded`?",
+    ),
+    (
+        "approvals: {block: approve}, expect: {runs: 1}",
+        "PB199 4:15 the key `approvals` is not built yet",
+    ),
+    (
+        "expect: {waiting_on: {block: reply}}",
+        "PB199 4:24 the key `waiting_on` is not built yet",
+    ),
+    (
+        "expect: {undo: {block: 7d}}",
+        "PB199 4:24 the key `undo` is not built yet",
+    ),
+    (
+        "expect: {undone: [block]}",
+        "PB199 4:24 the key `undone` is not built yet",
+    ),
+    (
+        "mode: suggest, expect: {runs: 1}",
+        "PB199 4:21 the mode `suggest` is not built yet",
+    ),
+    ("expect: {}", "PB112 4:15 `expect` is empty: nothing is proved"),
+    (
+        "mocks: {outsid: {score: 1}}, expect: {runs: 1}",
+        "PB502 4:23 the playbook has no step `outsid` | did you mean `outside`?",
+    ),
+    (
+        "mocks: {outside: {scor: 1}}, expect: {runs: 1}",
+        "PB502 4:33 enrich.ip has no output `scor` | did you mean `score`?",
+    ),
+    (
+        "mocks: {outside: {score: high}}, expect: {runs: 1}",
+        "PB502 4:40 `score` of enrich.ip:",
+    ),
+    (
+        "mocks: {outside: {error: timeuot}}, expect: {runs: 1}",
+        "PB112 4:40 `error` is the kind of a failure | did you mean `timeout`?",
+    ),
+    (
+        "mocks: {outside: []}, expect: {runs: 1}",
+        "PB112 4:32 a list of answers needs at least one",
+    ),
+    (
+        "inputs: {block_fro: 1h}, expect: {runs: 1}",
+        "PB502 4:24 the playbook has no input `block_fro` | did you mean `block_for`?",
+    ),
+    (
+        "expect: {never: [blok.ip]}",
+        "PB504 4:32 there is no action `blok.ip` | did you mean `block.ip`",
+    ),
+    (
+        "expect: {effects: [block.domain]}",
+        "PB504 4:34 no step of the playbook uses `block.domain`",
+    ),
+    (
+        "expect: {effects: [{block.ip: {adress: 192.0.2.1}}]}",
+        "PB504 4:46 block.ip has no parameter `adress`",
+    ),
+    (
+        "expect: {effects: [{block.ip: {for: soon}}]}",
+        "PB504 4:51 `for` of block.ip: a duration",
+    ),
+    (
+        "expect: {ran: [blok]}",
+        "PB504 4:30 the playbook has no step `blok` | did you mean `block`?",
+    ),
+    (
+        "expect: {outputs: {scor: 1}}",
+        "PB504 4:34 the playbook has no output `scor` | did you mean `score`?",
+    ),
+    (
+        "crash_after: blok, expect: {runs: 1}",
+        "PB504 4:28 the playbook has no step `blok`",
+    ),
+    (
+        "replay: {times: 0, over: 5m}, expect: {runs: 1}",
+        "PB114 4:31 `times` is 0; it may be 1 to 100000",
+    ),
+    ("clock: noon, expect: {runs: 1}", "PB112 4:22"),
+];
+
 #[test]
 fn what_is_wrong_has_a_code_a_place_and_a_remedy() {
     let mut wrong = Vec::new();
-    for (body, expected) in [
-        (
-            "expcet: {}",
-            "PB109 4:15 a test has no key `expcet` | did you mean `expect`?",
-        ),
-        (
-            "expect: {statsu: failed}",
-            "PB109 4:24 `expect` has no key `statsu` | did you mean `status`?",
-        ),
-        (
-            "expect: {status: succeded}",
-            "PB112 4:32 no run has this status | did you mean `succeeded`?",
-        ),
-        (
-            "approvals: {block: approve}, expect: {runs: 1}",
-            "PB199 4:15 the key `approvals` is not built yet",
-        ),
-        (
-            "expect: {waiting_on: {block: reply}}",
-            "PB199 4:24 the key `waiting_on` is not built yet",
-        ),
-        (
-            "expect: {undo: {block: 7d}}",
-            "PB199 4:24 the key `undo` is not built yet",
-        ),
-        (
-            "expect: {undone: [block]}",
-            "PB199 4:24 the key `undone` is not built yet",
-        ),
-        (
-            "mode: suggest, expect: {runs: 1}",
-            "PB199 4:21 the mode `suggest` is not built yet",
-        ),
-        ("expect: {}", "PB112 4:15 `expect` is empty: nothing is proved"),
-        (
-            "mocks: {outsid: {score: 1}}, expect: {runs: 1}",
-            "PB502 4:23 the playbook has no step `outsid` | did you mean `outside`?",
-        ),
-        (
-            "mocks: {outside: {scor: 1}}, expect: {runs: 1}",
-            "PB502 4:33 enrich.ip has no output `scor` | did you mean `score`?",
-        ),
-        (
-            "mocks: {outside: {score: high}}, expect: {runs: 1}",
-            "PB502 4:40 `score` of enrich.ip:",
-        ),
-        (
-            "mocks: {outside: {error: timeuot}}, expect: {runs: 1}",
-            "PB112 4:40 `error` is the kind of a failure | did you mean `timeout`?",
-        ),
-        (
-            "mocks: {outside: []}, expect: {runs: 1}",
-            "PB112 4:32 a list of answers needs at least one",
-        ),
-        (
-            "inputs: {block_fro: 1h}, expect: {runs: 1}",
-            "PB502 4:24 the playbook has no input `block_fro` | did you mean `block_for`?",
-        ),
-        (
-            "expect: {never: [blok.ip]}",
-            "PB504 4:32 there is no action `blok.ip` | did you mean `block.ip`",
-        ),
-        (
-            "expect: {effects: [block.domain]}",
-            "PB504 4:34 no step of the playbook uses `block.domain`",
-        ),
-        (
-            "expect: {effects: [{block.ip: {adress: 192.0.2.1}}]}",
-            "PB504 4:46 block.ip has no parameter `adress`",
-        ),
-        (
-            "expect: {effects: [{block.ip: {for: soon}}]}",
-            "PB504 4:51 `for` of block.ip: a duration",
-        ),
-        (
-            "expect: {ran: [blok]}",
-            "PB504 4:30 the playbook has no step `blok` | did you mean `block`?",
-        ),
-        (
-            "expect: {outputs: {scor: 1}}",
-            "PB504 4:34 the playbook has no output `scor` | did you mean `score`?",
-        ),
-        (
-            "crash_after: blok, expect: {runs: 1}",
-            "PB504 4:28 the playbook has no step `blok`",
-        ),
-        (
-            "replay: {times: 0, over: 5m}, expect: {runs: 1}",
-            "PB114 4:31 `times` is 0; it may be 1 to 100000",
-        ),
-        ("clock: noon, expect: {runs: 1}", "PB112 4:22"),
-    ] {
+    for (body, expected) in WRONG {
         let found = one(body);
         if !found.iter().any(|one| one.starts_with(expected)) {
             wrong.push(format!("{body}: {expected} in {found:?}"));
@@ -274,9 +277,10 @@ fn tests_of_nothing_are_refused() {
 #[test]
 fn the_number_of_tests_alerts_and_answers_is_limited() {
     let file = |count: usize| {
-        let tests: String = (0..count)
+        let tests: Vec<String> = (0..count)
             .map(|index| format!("  - {{name: t{index}, expect: {{runs: 1}}}}\n"))
             .collect();
+        let tests = tests.concat();
         findings(&format!(
             "playbook: ids\ngiven: {{mocks: {{outside: {{score: 1}}}}}}\ntests:\n{tests}"
         ))

@@ -1,4 +1,4 @@
-//! A driver in memory for tests: a run from its first event to its end, in virtual time, over a
+//! A driver in memory for tests, ours and those of playbooks: a run from its first event to its end, in virtual time, over a
 //! world that is scripted and counts what really happened to it.
 //!
 //! Owns no rules. It persists nothing, waits for nothing and checks after every commit what must
@@ -15,10 +15,18 @@ use crate::effects::{Work, effects, row, wake_at};
 use crate::run::Run;
 use crate::surroundings::{BlockCounts, Surroundings};
 
+mod coverage;
 mod drills;
+mod mocked;
+mod trial;
+mod verdict;
 mod world;
 
+pub use coverage::{Coverage, Uncovered};
 pub use drills::{Drill, crash_everywhere, every_step_failed, every_step_twice};
+pub use mocked::{Compute, Effect, MockedWorld};
+pub use trial::{Played, RUNS_PLAYED_MAX, Scene, crash, play};
+pub use verdict::{Difference, differences, same_effects};
 pub use world::{Ledger, Reply, ScriptedWorld};
 
 /// Commands of one rehearsal. More means that it does not end.
@@ -65,6 +73,9 @@ pub trait World {
     fn perform(&mut self, intended: &Intended) -> Outcome;
     /// Whether it happened.
     fn probe(&mut self, intended: &Intended) -> ProbeAnswer;
+    /// The host died before it stored what [`Self::perform`] just answered. A world that answers in
+    /// turn gives the same answer again.
+    fn answer_lost(&mut self, _intended: &Intended) {}
     /// What really happened.
     fn ledger(&self) -> &Ledger;
 }
@@ -219,6 +230,7 @@ impl<'a, W: World> Rehearsal<'a, W> {
         for work in self.work() {
             if done(work.intended()) {
                 self.carry_out(&work);
+                self.world.answer_lost(work.intended());
             }
         }
         self.run = Run::fold(self.stage.plan, &self.events).map_err(|corrupt| corrupt.to_string())?;

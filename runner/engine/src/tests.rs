@@ -23,6 +23,7 @@ mod retries;
 mod schedules;
 mod starting;
 mod targets;
+mod trials;
 
 type Played<'s> = Rehearsal<'s, ScriptedWorld<'s>>;
 

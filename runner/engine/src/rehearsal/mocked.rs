@@ -1,0 +1,237 @@
+//! A world in which a test says what is answered.
+//!
+//! Owns the answers and the witness of what really happened. What only computes is computed, by
+//! whoever knows how; a read without an answer is noted and fails.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use playbooks::action_spec::{ActionSpec, Catalog, ErrorKind};
+use playbooks::marking::EffectClass;
+use playbooks::trial::{Answer, Answers};
+use playbooks::types::Type;
+use serde_json::{Map, Value};
+use state::event::{Intended, Outcome, ProbeAnswer, Started};
+use state::ids::EffectKey;
+
+use super::World;
+use super::world::{Applied, Ledger};
+
+/// How a step that only computes (`extract.*`) comes to its outputs.
+pub type Compute<'a> = &'a dyn Fn(&Started, &Intended) -> Outcome;
+
+/// An effect that happened in a test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// The step or item.
+    pub path: String,
+    /// The capability.
+    pub action: String,
+    /// With what.
+    pub arguments: Value,
+    /// How often. What may be repeated under its key counts once however often it was sent, because
+    /// the end is the same.
+    pub times: u32,
+}
+
+/// See the module.
+pub struct MockedWorld<'a> {
+    catalog: &'a dyn Catalog,
+    mocks: BTreeMap<String, Answers>,
+    compute: Compute<'a>,
+    started: Started,
+    /// Answers given so far, by path.
+    answered: BTreeMap<String, usize>,
+    ledger: Ledger,
+    effects: IndexMap<EffectKey, Effect>,
+    unmocked: Vec<String>,
+}
+
+impl std::fmt::Debug for MockedWorld<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MockedWorld")
+            .field("mocks", &self.mocks)
+            .field("effects", &self.effects)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> MockedWorld<'a> {
+    /// A world with these answers, by step, for one run.
+    pub fn new(
+        catalog: &'a dyn Catalog,
+        mocks: BTreeMap<String, Answers>,
+        compute: Compute<'a>,
+        started: Started,
+    ) -> Self {
+        Self {
+            catalog,
+            mocks,
+            compute,
+            started,
+            answered: BTreeMap::new(),
+            ledger: Ledger::default(),
+            effects: IndexMap::new(),
+            unmocked: Vec::new(),
+        }
+    }
+
+    /// What happened, in order.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.effects.values()
+    }
+
+    /// Reads that had no answer, each path once.
+    pub fn unmocked(&self) -> &[String] {
+        &self.unmocked
+    }
+
+    /// By item of a `for_each` step, by call of another; the last one repeats.
+    fn next_answer(&mut self, intended: &Intended) -> Option<Answer> {
+        let answers = match self.mocks.get(&*intended.path.step)? {
+            Answers::Always(answer) => return Some(answer.clone()),
+            Answers::InTurn(answers) => answers,
+        };
+        let turn = match intended.path.item {
+            Some(item) => usize::try_from(item).unwrap_or(usize::MAX),
+            None => {
+                let calls = self.answered.entry(intended.path.to_string()).or_default();
+                *calls += 1;
+                *calls - 1
+            }
+        };
+        answers.get(turn).or_else(|| answers.last()).cloned()
+    }
+
+    fn applied(&mut self, intended: &Intended) {
+        if intended.effect <= EffectClass::Read {
+            return;
+        }
+        let effect = self
+            .effects
+            .entry(intended.key.clone())
+            .or_insert_with(|| Effect {
+                path: intended.path.to_string(),
+                action: intended.action.clone(),
+                arguments: intended.arguments.clone(),
+                times: 0,
+            });
+        if effect.times == 0 || !intended.recovery.repeatable() {
+            effect.times += 1;
+        }
+        let applied = self.ledger.applied.entry(intended.key.clone());
+        applied
+            .or_insert_with(|| Applied {
+                path: intended.path.to_string(),
+                action: intended.action.clone(),
+                recovery: intended.recovery,
+                times: 0,
+            })
+            .times += 1;
+    }
+
+    fn answer(&mut self, intended: &Intended) -> Outcome {
+        let Some(spec) = self.catalog.action(&intended.action) else {
+            return failed(
+                ErrorKind::Internal,
+                format!("there is no action {}", intended.action),
+            );
+        };
+        match self.next_answer(intended) {
+            Some(Answer::Error(kind)) => failed(kind, format!("the test lets it fail ({})", kind.word())),
+            Some(Answer::Outputs(outputs)) => {
+                let given = outputs
+                    .into_iter()
+                    .map(|output| (output.name.value, output.value));
+                self.applied(intended);
+                done(completed(spec, given.collect()))
+            }
+            None if intended.effect > EffectClass::Read => {
+                self.applied(intended);
+                done(spec.example.1.clone())
+            }
+            None if !spec.needs_connection => (self.compute)(&self.started, intended),
+            None => {
+                let path = intended.path.to_string();
+                if !self.unmocked.contains(&path) {
+                    self.unmocked.push(path);
+                }
+                failed(ErrorKind::Rejected, "the test has no mock for it".to_owned())
+            }
+        }
+    }
+}
+
+/// Outputs over the example of the action: required ones are filled in, optional ones are absent
+/// unless they are given.
+fn completed(spec: &ActionSpec, mut given: Map<String, Value>) -> Value {
+    given.retain(|_, value| !value.is_null());
+    for (name, ty) in &spec.outputs {
+        if matches!(ty, Type::Optional(_)) || given.contains_key(name) {
+            continue;
+        }
+        if let Some(value) = spec.example.1.get(name) {
+            given.insert(name.clone(), value.clone());
+        }
+    }
+    Value::Object(given)
+}
+
+fn done(output: Value) -> Outcome {
+    Outcome::Succeeded {
+        output,
+        reference: None,
+    }
+}
+
+/// A failure. Whether something may have happened outside follows from its kind.
+fn failed(kind: ErrorKind, detail: String) -> Outcome {
+    let doubtful = matches!(
+        kind,
+        ErrorKind::Timeout | ErrorKind::ServerError | ErrorKind::BadAnswer | ErrorKind::Internal
+    );
+    Outcome::Failed {
+        kind,
+        detail,
+        not_sent: !doubtful,
+        retry_after: None,
+    }
+}
+
+impl World for MockedWorld<'_> {
+    fn perform(&mut self, intended: &Intended) -> Outcome {
+        self.ledger.calls.push((
+            intended.path.to_string(),
+            intended.action.clone(),
+            intended.arguments.clone(),
+        ));
+        self.answer(intended)
+    }
+
+    fn probe(&mut self, intended: &Intended) -> ProbeAnswer {
+        if !self.effects.contains_key(&intended.key) {
+            return ProbeAnswer::NotDone;
+        }
+        let spec = self.catalog.action(&intended.action);
+        let given = match self.mocks.get(&*intended.path.step) {
+            Some(Answers::Always(Answer::Outputs(outputs))) => outputs
+                .iter()
+                .map(|output| (output.name.value.clone(), output.value.clone()))
+                .collect(),
+            _ => Map::new(),
+        };
+        ProbeAnswer::Done {
+            output: spec.map(|spec| completed(spec, given)).unwrap_or_default(),
+        }
+    }
+
+    fn answer_lost(&mut self, intended: &Intended) {
+        if let Some(calls) = self.answered.get_mut(&intended.path.to_string()) {
+            *calls = calls.saturating_sub(1);
+        }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
