@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use state::store::Store;
 use web::operations::Myself;
 use web::{OperationError, Operations};
@@ -28,6 +28,7 @@ mod diagnostics;
 mod doctor;
 pub(crate) mod event_words;
 mod exit_code;
+mod help;
 mod incidents;
 mod playbook_files;
 mod print;
@@ -74,7 +75,8 @@ pub fn main() -> ExitCode {
 /// The same with a layer between the store and its users. For tests that cut the writes of a real
 /// process; the product has none.
 pub fn main_with(layer: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + Send + 'static) -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = help::command().try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // A failure to print help is no reason for another exit code.
@@ -337,15 +339,5 @@ impl Connected {
             app.dispatcher.idle().await;
             app.close().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_table_of_commands_is_consistent() {
-        super::arguments::Cli::command().debug_assert();
     }
 }

@@ -103,13 +103,22 @@ pub(crate) enum Command {
     )]
     Run(Run),
     /// Runs: list, show, watch, cancel, settle, retry, rerun, ack.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie runs list --status failed,stuck\n  sortie runs show 01jq7"
+    )]
     Runs(Runs),
     /// Incidents: list, show, create, and why a playbook started or did not.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie incidents list --entity ville-exemple\n  sortie incidents why PH-2026-00417"
+    )]
     Incidents(Incidents),
     /// The audit trail.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie audit list --run 01jq7\n  sortie audit list --kind attempt.intended --json"
+    )]
     Audit(Audit),
     /// Check playbooks: names, types, order, blast radius.
     #[command(
@@ -129,7 +138,10 @@ pub(crate) enum Command {
     )]
     Graph(Graph),
     /// The catalogue of actions.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie actions list --effect contain\n  sortie actions doc block.ip"
+    )]
     Actions(Actions),
     /// Write the JSON Schema for editors.
     #[command(
@@ -148,10 +160,16 @@ pub(crate) enum Command {
         strict: bool,
     },
     /// API tokens.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie tokens create sensor --may submit --entity ville-exemple\n  sortie tokens create console --may see,start --days 30"
+    )]
     Tokens(Tokens),
     /// Where each setting comes from.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie config check\n  sortie config show --origin"
+    )]
     Config(Config),
     /// Completions for a shell.
     #[command(
@@ -228,6 +246,9 @@ pub(crate) struct Page {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Incidents {
     /// Incidents, newest first.
+    #[command(
+        after_help = "Examples:\n  sortie incidents list --entity ville-exemple --type phishing\n  sortie incidents list --limit 200 --json"
+    )]
     List {
         /// Of one entity.
         #[arg(long)]
@@ -239,11 +260,17 @@ pub(crate) enum Incidents {
         page: Page,
     },
     /// One incident.
+    #[command(
+        after_help = "Examples:\n  sortie incidents show PH-2026-00417\n  sortie incidents show PH-2026-00417 --json"
+    )]
     Show {
         /// Its reference.
         id: String,
     },
     /// Take incidents in from a file: JSON, a mail, or an alert of a known product.
+    #[command(
+        after_help = "Examples:\n  sortie incidents create --file report.eml --entity ville-exemple\n  sortie incidents create --file alerts.json --as suricata"
+    )]
     Create {
         /// The file, or - for stdin.
         #[arg(short, long)]
@@ -256,6 +283,9 @@ pub(crate) enum Incidents {
         format: Option<String>,
     },
     /// For every playbook, why it started on an incident or did not.
+    #[command(
+        after_help = "Examples:\n  sortie incidents why PH-2026-00417\n  sortie incidents why PH-2026-00417 --json"
+    )]
     Why {
         /// Its reference.
         id: String,
@@ -265,6 +295,9 @@ pub(crate) enum Incidents {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Audit records, oldest first.
+    #[command(
+        after_help = "Examples:\n  sortie audit list --incident PH-2026-00417\n  sortie audit list --kind attempt.intended --entity ville-exemple --json"
+    )]
     List {
         /// Of one entity.
         #[arg(long)]
@@ -336,12 +369,14 @@ pub(crate) enum Picture {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Actions {
     /// Every action, with its effect and the providers that do it.
+    #[command(after_help = "Examples:\n  sortie actions list\n  sortie actions list --effect contain")]
     List {
         /// Only of one effect class.
         #[arg(long)]
         effect: Option<String>,
     },
     /// One action: inputs, outputs, what leaves the house, how recovery treats it.
+    #[command(after_help = "Examples:\n  sortie actions doc block.ip\n  sortie actions doc enrich.url")]
     Doc {
         /// Its name, for example enrich.url.
         name: String,
@@ -351,6 +386,9 @@ pub(crate) enum Actions {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tokens {
     /// Make a token. It is shown once; sortie.toml gets only its hash.
+    #[command(
+        after_help = "Examples:\n  sortie tokens create sensor --may submit --entity ville-exemple\n  sortie tokens create console --may see,start,audit --days 30"
+    )]
     Create {
         /// Name for the record.
         name: String,

@@ -7,18 +7,26 @@ use super::Page;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
     /// Runs, newest first.
+    #[command(
+        after_help = "Examples:\n  sortie runs list --status failed,stuck\n  sortie runs list --incident PH-2026-00417 --json"
+    )]
     List(RunList),
     /// One run: its steps and its audit trail.
+    #[command(after_help = "Examples:\n  sortie runs show 01jq7\n  sortie runs show 01jq7 --json")]
     Show {
         /// The run; enough first characters of it.
         run: String,
     },
     /// Follow a run until it is over or waits.
+    #[command(after_help = "Examples:\n  sortie runs watch 01jq7\n  sortie runs watch 01jq7 --plain")]
     Watch {
         /// The run; enough first characters of it.
         run: String,
     },
     /// Ask a run to stop. Effects that were sent already stay.
+    #[command(
+        after_help = "Examples:\n  sortie runs cancel 01jq7 --reason 'false alarm'\n  sortie runs list --status running,waiting"
+    )]
     Cancel {
         /// The run; enough first characters of it.
         run: String,
