@@ -75,14 +75,17 @@ pub async fn fill(settings: Settings, runs: u64, in_flight: usize) -> io::Result
         }
     })
     .await?;
+    // An incident whose triggers are not decided yet has no run, active or not.
+    let mut waited = Duration::ZERO;
+    while sortie.figures().await?.open_runs < runs {
+        if waited >= PATIENCE {
+            return Err(io::Error::other(format!("fewer than {runs} runs are open")));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        waited += LOOK_EVERY;
+    }
     until(|| sortie.app().dispatcher.active_runs() == 0).await?;
     let filling = clock.elapsed().saturating_sub(begun);
-    let open = sortie.figures().await?.open_runs;
-    if open != runs {
-        return Err(io::Error::other(format!(
-            "{open} runs are open, {runs} were started"
-        )));
-    }
     let after_kib = machine::resident_kib("self");
     if let Some(sortie) = Arc::into_inner(sortie) {
         sortie.close().await;
