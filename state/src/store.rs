@@ -13,8 +13,10 @@ use crate::access::{Permission, Scope};
 use crate::event::{PlaybookRef, Recorded, Seq};
 use crate::ids::{EntityId, IncidentId, RunId};
 
+mod lists;
 mod types;
 
+pub use self::lists::*;
 pub use self::types::*;
 
 /// Why the store did not do it. In every case nothing of the request was stored, except

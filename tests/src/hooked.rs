@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use state::access::Scope;
-use state::event::{Event, PlaybookRef, Recorded, Seq};
+use state::event::{Event, PlaybookRef, Recorded, RunStatus, Seq};
 use state::ids::{EntityId, IncidentId, RunId};
 use state::store::{
     Accepted, AuditFilter, AuditRecord, Commit, IncidentFilter, IncidentSummary, IncidentUpdate,
@@ -20,8 +20,10 @@ use state::store::{
 pub struct Write {
     /// The method of the store.
     pub name: &'static str,
-    /// The events of a commit.
+    /// The events of a commit, when the hook reads them.
     pub events: Vec<Event>,
+    /// The run of a commit, and how it stands after it.
+    pub run: Option<(RunId, RunStatus)>,
 }
 
 impl Write {
@@ -29,6 +31,7 @@ impl Write {
         Self {
             name,
             events: Vec::new(),
+            run: None,
         }
     }
 }
@@ -47,6 +50,14 @@ pub trait Hook: Send + Sync {
 
     /// When it is durable, and before anybody hears of it.
     fn after(&self, _write: &Write) {}
+
+    /// When the match ledger of an incident is durable, and before anybody hears of it.
+    fn decided(&self, _incident: &IncidentId, _rows: &[MatchRow]) {}
+
+    /// Whether it looks at events. To copy them costs time, which counts where time is measured.
+    fn reads_events(&self) -> bool {
+        true
+    }
 }
 
 /// Passes everything on, past a hook.
@@ -73,9 +84,9 @@ impl Hooked {
         done: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.hook.before(&write)?;
-        let done = done.await;
+        let done = done.await?;
         self.hook.after(&write);
-        done
+        Ok(done)
     }
 }
 
@@ -93,21 +104,21 @@ impl Store for Hooked {
         decisions: Vec<MatchDecision>,
         at: Timestamp,
     ) -> Result<Vec<MatchRow>, StoreError> {
-        self.around(
-            Write::named("decide_matches"),
-            self.inner.decide_matches(incident, decisions, at),
-        )
-        .await
+        let decided = self.inner.decide_matches(incident, decisions, at);
+        let rows = self.around(Write::named("decide_matches"), decided).await?;
+        self.hook.decided(incident, &rows);
+        Ok(rows)
     }
     async fn start(&self, new: NewRun, at: Timestamp) -> Result<RunId, StoreError> {
         self.around(Write::named("start"), self.inner.start(new, at))
             .await
     }
     async fn commit(&self, commit: Commit) -> Result<Seq, StoreError> {
-        let write = Write {
-            name: "commit",
-            events: commit.events.iter().map(|(_, event)| event.clone()).collect(),
-        };
+        let mut write = Write::named("commit");
+        write.run = Some((commit.run.clone(), commit.row.status));
+        if self.hook.reads_events() {
+            write.events = commit.events.iter().map(|(_, event)| event.clone()).collect();
+        }
         self.around(write, self.inner.commit(commit)).await
     }
     async fn update_incident(&self, update: IncidentUpdate, at: Timestamp) -> Result<(), StoreError> {

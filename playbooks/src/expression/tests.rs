@@ -85,6 +85,16 @@ pub(crate) fn compiled(text: &str, env: &TypeEnv, expected: &Expected) -> Expres
     compile(text, env, expected).unwrap_or_else(|found| panic!("{text}\n{found:#?}"))
 }
 
+/// The code and the underlined text of each finding.
+pub(crate) fn underlined<T>(compiled: Result<T, Vec<Diagnostic>>, text: &str) -> Vec<(String, String)> {
+    let found = compiled.err().unwrap_or_default();
+    let one = |finding: &Diagnostic| {
+        let place = finding.primary.place.clone();
+        (finding.code.to_owned(), text[place].to_owned())
+    };
+    found.iter().map(one).collect()
+}
+
 /// Names for tables: one of everything.
 pub(crate) fn table_env() -> TypeEnv {
     let mut env = env_of(&[]);

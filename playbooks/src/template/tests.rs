@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnostic::Source;
-use crate::expression::tests::{Given, add_loop, add_step, env_of, ty};
+use crate::expression::tests::{Given, add_loop, add_step, env_of, ty, underlined};
 use crate::incident::IncidentType;
 
 mod hostile;

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use playbooks::marking::{Pap, Severity, Tlp, Verdict};
 use serde_json::{Value, json};
 use state::access::{
     Actor, Permission, Principal, Reach, TOKEN_RANDOM_BYTES, TokenBook, TokenGrant, TokenRecord,
@@ -30,6 +29,10 @@ use crate::view::{
     Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
     Submitted,
 };
+
+use self::rows::{summary, view};
+
+mod rows;
 
 /// The entity that tokens reach, unless they reach all.
 pub(crate) const OURS: &str = "alpha";
@@ -199,35 +202,6 @@ fn seen(caller: &Principal, permission: Permission, entity: &str, what: &str) ->
     } else {
         Err(OperationError::not_found(what))
     }
-}
-
-fn view(entity: &str) -> RunView {
-    RunView {
-        id: run_of(entity),
-        entity: entity.parse().unwrap(),
-        incident: Some(incident_of(entity)),
-        playbook: "phishing-report".to_owned(),
-        version: 4,
-        revision: "0".repeat(64),
-        actor: Actor::engine(),
-        status: RunStatus::Running,
-        note: "looks up 2 links".to_owned(),
-        effects: 0,
-        started_at: now(),
-        updated_at: now(),
-        events: 1,
-        attached: 0,
-        attention: false,
-    }
-}
-
-fn summary(entity: &str) -> IncidentSummary {
-    serde_json::from_value(json!({
-        "id": incident_of(entity), "entity": entity, "source": "mail", "kind": "phishing",
-        "title": "A <b>mail</b>", "status": "open", "severity": Severity::High, "tlp": Tlp::Amber,
-        "pap": Pap::Amber, "verdict": Verdict::Unknown, "received_at": now(), "count": 1,
-    }))
-    .unwrap()
 }
 
 #[async_trait]

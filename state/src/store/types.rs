@@ -364,24 +364,6 @@ pub struct AuditRecord {
     pub body: Value,
 }
 
-/// One page of a list, newest first unless said otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Page<T> {
-    /// The rows.
-    pub rows: Vec<T>,
-    /// Where the next page starts; none at the end.
-    pub next: Option<String>,
-}
-
-/// Which rows, and how many.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PageRequest {
-    /// `next` of the page before.
-    pub after: Option<String>,
-    /// At most this many, 1 to [`PAGE_ROWS_MAX`]; 0 means [`PAGE_ROWS_DEFAULT`].
-    pub limit: usize,
-}
-
 /// A record (one incident, one commit) is at most this many bytes of JSON.
 pub const RECORD_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// A file held by hash is at most this many bytes.
@@ -395,48 +377,6 @@ pub const KEY_BYTES_MAX: u64 = 16 * 1024;
 pub const NOTE_BYTES_MAX: usize = 320;
 /// A title is cut to this many bytes in lists; the incident keeps all of it.
 pub const LIST_TITLE_BYTES_MAX: usize = 512;
-
-/// Rows of a page unless asked otherwise.
-pub const PAGE_ROWS_DEFAULT: usize = 50;
-/// Rows of a page at most.
-pub const PAGE_ROWS_MAX: usize = 1_000;
-
-/// A filter over runs; every part given must fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunFilter {
-    /// Of one entity.
-    pub entity: Option<EntityId>,
-    /// Of one incident.
-    pub incident: Option<IncidentId>,
-    /// Of one playbook.
-    pub playbook: Option<String>,
-    /// In one of these states; empty means any.
-    pub status: Vec<RunStatus>,
-}
-
-/// A filter over incidents; every part given must fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IncidentFilter {
-    /// Of one entity.
-    pub entity: Option<EntityId>,
-    /// Of one kind.
-    pub kind: Option<IncidentType>,
-    /// Open or closed.
-    pub status: Option<IncidentStatus>,
-}
-
-/// A filter over audit records; every part given must fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    /// Of one entity.
-    pub entity: Option<EntityId>,
-    /// Of one run.
-    pub run: Option<RunId>,
-    /// Of one incident.
-    pub incident: Option<IncidentId>,
-    /// Of one type, for example `attempt.intended`.
-    pub kind: Option<String>,
-}
 
 /// Figures for `doctor` and metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,8 +14,9 @@ use state::store::StoreFigures;
 use web::Operations as _;
 use web::view::{Content, Submission, Submitted};
 
-use super::watch::{Runs, Watched};
+use super::watch::Runs;
 use super::{project, triage};
+use crate::hooked::Hooked;
 
 /// How often it is looked whether a closed store is released.
 const RELEASED_EVERY: Duration = Duration::from_millis(5);
@@ -32,9 +33,11 @@ impl Sortie {
     pub async fn open(settings: Settings) -> io::Result<Self> {
         let runs = Runs::default();
         let seen = runs.clone();
-        let app = App::open_with(settings, move |store| Arc::new(Watched::new(store, seen)))
-            .await
-            .map_err(io::Error::other)?;
+        let app = App::open_with(settings, move |store| {
+            Arc::new(Hooked::new(store, Arc::new(seen)))
+        })
+        .await
+        .map_err(io::Error::other)?;
         app.recover().await.map_err(io::Error::other)?;
         Ok(Self { app, runs })
     }

@@ -21,16 +21,7 @@ fn table() -> TypeEnv {
 }
 
 fn refused(text: &str, expected: &Expected) -> Vec<(String, String)> {
-    match compile(text, &table(), expected) {
-        Ok(_) => Vec::new(),
-        Err(found) => found
-            .iter()
-            .map(|diagnostic| {
-                let place = diagnostic.primary.place.clone();
-                (diagnostic.code.to_owned(), text[place].to_owned())
-            })
-            .collect(),
-    }
+    underlined(compile(text, &table(), expected), text)
 }
 
 fn all_refused(expected: &Expected, table: &[(&str, &str, &str)]) {

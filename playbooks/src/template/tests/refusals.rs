@@ -2,18 +2,8 @@
 
 use super::*;
 
-/// The code and the underlined text of each finding.
 fn refused(text: &str, blocks: Blocks) -> Vec<(String, String)> {
-    match compile_for(text, &env(), Sink::Document, blocks) {
-        Ok(_) => Vec::new(),
-        Err(found) => found
-            .iter()
-            .map(|diagnostic| {
-                let place = diagnostic.primary.place.clone();
-                (diagnostic.code.to_owned(), text[place].to_owned())
-            })
-            .collect(),
-    }
+    underlined(compile_for(text, &env(), Sink::Document, blocks), text)
 }
 
 #[test]
