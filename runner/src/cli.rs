@@ -30,6 +30,7 @@ pub(crate) mod event_words;
 mod exit_code;
 mod help;
 mod incidents;
+mod junit;
 mod playbook_files;
 mod print;
 mod project;
@@ -38,6 +39,7 @@ mod run_view;
 mod runs;
 mod serve;
 mod terminal;
+mod trials;
 
 pub(crate) use self::diagnostics::short as short_diagnostic;
 pub(crate) use self::exit_code::Exit;
@@ -136,10 +138,11 @@ impl Session {
     async fn command(&self, command: &Command) -> Result<Exit, Exit> {
         match command {
             Command::Check(arguments) => playbook_files::check(self, arguments),
+            Command::Test(arguments) => trials::test(self, arguments),
             Command::Explain { code } => playbook_files::explain(self, code.as_deref()),
             Command::Graph(arguments) => playbook_files::graph(self, arguments),
             Command::Actions(command) => playbook_files::actions(self, command),
-            Command::Schema { write } => playbook_files::schema(self, *write),
+            Command::Schema { of, write } => playbook_files::schema(self, *of, *write),
             Command::Init(arguments) => project::init(self, arguments),
             Command::Tokens(command) => project::tokens(self, command),
             Command::Config(command) => configuration::configuration(self, command),

@@ -31,7 +31,7 @@ mod expiry;
 mod lifetime;
 mod parts;
 mod people;
-mod perform;
+pub(crate) mod perform;
 mod setbacks;
 mod starting;
 mod timers;

@@ -21,3 +21,4 @@ pub mod range;
 #[cfg(test)]
 mod samples;
 pub mod telemetry;
+pub mod trials;

@@ -273,7 +273,7 @@ fn templates_beside(folder: &Path) -> Result<IndexMap<String, String>, LibraryEr
     Ok(found.into_iter().collect())
 }
 
-fn read_text(path: &Path) -> Result<String, LibraryError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, LibraryError> {
     use std::io::Read as _;
     let unreadable = |reason: String| LibraryError::Unreadable {
         path: path.display().to_string(),

@@ -49,7 +49,10 @@ fn playbook_file(folder: &Path) -> PathBuf {
     std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .find(|path| {
+            let is_test = path.to_string_lossy().contains(".test.");
+            !is_test && path.extension().is_some_and(|ending| ending == "yaml")
+        })
         .unwrap_or_else(|| panic!("{} has no playbook", folder.display()))
 }
 

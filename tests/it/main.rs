@@ -23,6 +23,7 @@ mod ledger;
 mod pace;
 mod setbacks;
 mod tenancy;
+mod trials;
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_sortie-under-test");

@@ -126,6 +126,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sortie check\n  sortie check playbooks/phishing-report.yaml --format sarif > findings.sarif\n  sortie check --fix"
     )]
     Check(Check),
+    /// Play the tests of playbooks: no network, virtual time, every test in two orders.
+    #[command(
+        after_help = "Examples:\n  sortie test\n  sortie test playbooks/phishing-report.test.yaml -k malicious --trace\n  sortie test --crash --coverage --junit results.xml"
+    )]
+    Test(Test),
     /// Explain a code that `check` prints.
     #[command(after_help = "Examples:\n  sortie explain PB204\n  sortie explain")]
     Explain {
@@ -143,12 +148,15 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sortie actions list --effect contain\n  sortie actions doc block.ip"
     )]
     Actions(Actions),
-    /// Write the JSON Schema for editors.
+    /// Write the JSON Schema for editors: of playbooks, or of their tests.
     #[command(
         after_help = "Examples:\n  sortie schema > .sortie/playbook.schema.json\n  sortie schema --write"
     )]
     Schema {
-        /// Write it to .sortie/playbook.schema.json of the project.
+        /// Of which files.
+        #[arg(long, value_enum, default_value_t = SchemaOf::Playbook)]
+        of: SchemaOf,
+        /// Write both to .sortie/playbook.schema.json and .sortie/test.schema.json of the project.
         #[arg(long)]
         write: bool,
     },
@@ -333,6 +341,40 @@ pub(crate) struct Check {
     /// Print who waits for whom.
     #[arg(long)]
     pub(crate) edges: bool,
+}
+
+/// What a schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// `<id>.yaml`.
+    Playbook,
+    /// `<id>.test.yaml`.
+    Test,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Files of tests, playbooks with tests beside them, folders, or ids; the project's playbooks
+    /// when left out.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only tests with this in their name.
+    #[arg(short = 'k', long = "only", value_name = "PATTERN")]
+    pub(crate) pattern: Option<String>,
+    /// Play the orders of answers of this number again.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Let the host die after every event of every test as well.
+    #[arg(long)]
+    pub(crate) crash: bool,
+    /// Name what no test reaches.
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Print every event of every test.
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Write the results as `JUnit` XML as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 /// Forms of findings.

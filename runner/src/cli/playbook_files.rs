@@ -8,11 +8,12 @@ use playbooks::diagnostic::Level;
 use playbooks::marking::EffectClass;
 use playbooks::plan::{Edge, Node, Plan};
 
-use super::arguments::{Actions, Check, Format, Graph, Output, Picture};
+use super::arguments::{Actions, Check, Format, Graph, Output, Picture, SchemaOf};
 use super::exit_code::Exit;
 use super::terminal::{Terminal, safe};
 use super::{Session, diagnostics, print, repair};
 use crate::library::{self, Loaded};
+use crate::trials;
 
 /// `sortie check`.
 pub(crate) fn check(session: &Session, arguments: &Check) -> Result<Exit, Exit> {
@@ -21,12 +22,17 @@ pub(crate) fn check(session: &Session, arguments: &Check) -> Result<Exit, Exit> 
     let operator = settings.as_ref().map(|settings| &settings.operator);
     let paths = match arguments.paths.as_slice() {
         [] => vec![session.project.join("playbooks")],
-        paths => paths.to_vec(),
+        paths => paths.iter().map(|path| trials::playbook_of(path)).collect(),
     };
     if arguments.fix {
         repair::repair(session, &paths, &catalog, operator)?;
     }
     let mut loaded = load(session, &paths, &catalog, operator)?;
+    for compiled in &loaded.compiled {
+        loaded
+            .diagnostics
+            .extend(trials::check_beside(compiled, &catalog));
+    }
     diagnostics::sort(&mut loaded.diagnostics);
     let terminal = &session.terminal;
     match arguments.format {
@@ -226,25 +232,33 @@ fn title(page: &str) -> &str {
 }
 
 /// `sortie schema`.
-pub(crate) fn schema(session: &Session, write: bool) -> Result<Exit, Exit> {
+pub(crate) fn schema(session: &Session, of: SchemaOf, write: bool) -> Result<Exit, Exit> {
     let catalog = session.catalogue()?;
-    let schema = playbooks::schema::playbook(&catalog);
+    let schema = |of: SchemaOf| match of {
+        SchemaOf::Playbook => playbooks::schema::playbook(&catalog),
+        SchemaOf::Test => playbooks::schema::trials(&catalog),
+    };
     if !write {
-        print::one(&session.terminal, Output::Json, &schema)?;
+        print::one(&session.terminal, Output::Json, &schema(of))?;
         return Ok(Exit::Yes);
     }
     let folder = session.project.join(".sortie");
-    let file = folder.join("playbook.schema.json");
-    let text = serde_json::to_string_pretty(&schema).map_err(|_| Exit::Unreachable)?;
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(&file, text + "\n"))
-        .map_err(|error| {
-            session
-                .terminal
-                .complain(format!("cannot write {}: {error}", file.display()));
-            Exit::Usage
-        })?;
-    session.terminal.say(format!("wrote {}", file.display()));
+    for (of, name) in [
+        (SchemaOf::Playbook, "playbook.schema.json"),
+        (SchemaOf::Test, "test.schema.json"),
+    ] {
+        let file = folder.join(name);
+        let text = serde_json::to_string_pretty(&schema(of)).map_err(|_| Exit::Unreachable)?;
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(&file, text + "\n"))
+            .map_err(|error| {
+                session
+                    .terminal
+                    .complain(format!("cannot write {}: {error}", file.display()));
+                Exit::Usage
+            })?;
+        session.terminal.say(format!("wrote {}", file.display()));
+    }
     Ok(Exit::Yes)
 }
 

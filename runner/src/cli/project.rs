@@ -14,9 +14,10 @@ use super::terminal::safe;
 use crate::config::skeleton::{self, NewFile, NewToken};
 
 /// The playbook of a new project; it needs no account anywhere.
-const FIRST_PLAYBOOK: (&str, &str) = (
+const FIRST_PLAYBOOK: (&str, &str, &str) = (
     "first-look",
     include_str!("../../../examples/first-playbook/first-look.yaml"),
+    include_str!("../../../examples/first-playbook/first-look.test.yaml"),
 );
 /// How long the token of a new project is good for.
 const FIRST_TOKEN_DAYS: u16 = 90;
@@ -52,7 +53,7 @@ pub(crate) fn init(session: &Session, arguments: &Init) -> Result<Exit, Exit> {
     terminal.say(token.reveal());
     let folder = arguments.folder.display();
     terminal.say(format!(
-        "\nnext: cd {folder} && sortie check && sortie doctor && sortie serve"
+        "\nnext: cd {folder} && sortie check && sortie test && sortie doctor && sortie serve"
     ));
     Ok(Exit::Yes)
 }

@@ -25,10 +25,10 @@ pub struct NewToken {
 /// The entity of a new project.
 pub const ENTITY_ID: &str = "example-town";
 
-/// The files of a project that can be served at once. `playbook` is the id and text of the first
-/// playbook; it starts in `auto` for the example entity. Without a token the API answers nobody.
-pub fn files(playbook: (&str, &str), token: Option<&NewToken>) -> Vec<NewFile> {
-    let (id, text) = playbook;
+/// The files of a project that can be served at once. `playbook` is the id, the text and the tests
+/// of the first playbook; it starts in `auto` for the example entity. Without a token the API answers nobody.
+pub fn files(playbook: (&str, &str, &str), token: Option<&NewToken>) -> Vec<NewFile> {
+    let (id, text, tests) = playbook;
     let tokens = token.map_or_else(|| TOKENS_NONE.to_owned(), token_table);
     let file = |path: String, content: String| NewFile { path, content };
     vec![
@@ -38,6 +38,7 @@ pub fn files(playbook: (&str, &str), token: Option<&NewToken>) -> Vec<NewFile> {
             ENTITY.replace("{playbook}", id),
         ),
         file(format!("playbooks/{id}.yaml"), text.to_owned()),
+        file(format!("playbooks/{id}.test.yaml"), tests.to_owned()),
         file(".gitignore".to_owned(), GITIGNORE.to_owned()),
     ]
 }

@@ -181,7 +181,7 @@ impl Dispatcher {
 }
 
 /// The call an intent stands for.
-pub(super) fn call(
+pub(crate) fn call(
     started: &Started,
     intended: &Intended,
     now: Timestamp,

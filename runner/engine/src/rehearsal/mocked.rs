@@ -144,11 +144,11 @@ impl<'a> MockedWorld<'a> {
                     .into_iter()
                     .map(|output| (output.name.value, output.value));
                 self.applied(intended);
-                done(completed(spec, given.collect()))
+                done(completed(spec, given.collect(), &intended.arguments))
             }
             None if intended.effect > EffectClass::Read => {
                 self.applied(intended);
-                done(spec.example.1.clone())
+                done(example(spec, &intended.arguments))
             }
             None if !spec.needs_connection => (self.compute)(&self.started, intended),
             None => {
@@ -164,17 +164,31 @@ impl<'a> MockedWorld<'a> {
 
 /// Outputs over the example of the action: required ones are filled in, optional ones are absent
 /// unless they are given.
-fn completed(spec: &ActionSpec, mut given: Map<String, Value>) -> Value {
+fn completed(spec: &ActionSpec, mut given: Map<String, Value>, arguments: &Value) -> Value {
     given.retain(|_, value| !value.is_null());
+    let example = example(spec, arguments);
     for (name, ty) in &spec.outputs {
         if matches!(ty, Type::Optional(_)) || given.contains_key(name) {
             continue;
         }
-        if let Some(value) = spec.example.1.get(name) {
+        if let Some(value) = example.get(name) {
             given.insert(name.clone(), value.clone());
         }
     }
     Value::Object(given)
+}
+
+/// The outputs of the example. What it repeats of its own arguments is repeated of these.
+fn example(spec: &ActionSpec, arguments: &Value) -> Value {
+    let (inputs, mut outputs) = spec.example.clone();
+    for (name, value) in outputs.as_object_mut().into_iter().flatten() {
+        if inputs.get(name) == Some(value)
+            && let Some(given) = arguments.get(name)
+        {
+            *value = given.clone();
+        }
+    }
+    outputs
 }
 
 fn done(output: Value) -> Outcome {
@@ -221,7 +235,9 @@ impl World for MockedWorld<'_> {
             _ => Map::new(),
         };
         ProbeAnswer::Done {
-            output: spec.map(|spec| completed(spec, given)).unwrap_or_default(),
+            output: spec
+                .map(|spec| completed(spec, given, &intended.arguments))
+                .unwrap_or_default(),
         }
     }
 

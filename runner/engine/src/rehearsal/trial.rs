@@ -11,7 +11,7 @@ use playbooks::incident::Incident;
 use playbooks::trial::{Trial, TrialFile, TrialMode};
 use serde_json::Value;
 use state::access::{Actor, Channel};
-use state::event::{Event, Mode, Outcome, Recorded, Started, StartedBy};
+use state::event::{Event, Mode, Outcome, Recorded, SkipCause, Started, StartedBy};
 use state::ids::RunId;
 
 use super::coverage::Coverage;
@@ -20,6 +20,7 @@ use super::{Drill, Rehearsal, Stage, TURNS_MAX, crash_everywhere};
 use crate::backoff::later;
 use crate::run::StepReport;
 use crate::start::{Match, StartRefusal, StartRequest, matches, start};
+use crate::words;
 
 /// Runs of one test that are played. A `replay` that starts more proves that its `once_per` is
 /// wrong, and says so.
@@ -79,10 +80,17 @@ pub struct Played {
 }
 
 impl Played {
-    /// Why a step, or items of it, were refused or skipped.
-    pub(super) fn refusals_of(&self, step: &str) -> Vec<String> {
+    /// Why a step, or items of it, were refused or skipped, in all detail that is recorded.
+    pub(super) fn causes_of(&self, step: &str) -> Vec<String> {
         let causes = self.events.iter().filter_map(|recorded| match &recorded.event {
             Event::Refused { path, detail, .. } if *path.step == *step => Some(detail.clone()),
+            Event::Skipped { path, cause } if *path.step == *step => Some(match cause {
+                SkipCause::IfFalse { condition, because } => {
+                    let short = format!("{condition} was false");
+                    format!("if: {}", because.as_ref().unwrap_or(&short))
+                }
+                other => words::skip_cause(other),
+            }),
             _ => None,
         });
         causes.collect()

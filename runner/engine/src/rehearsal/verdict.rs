@@ -223,7 +223,7 @@ fn reasons(
             let own = report.and_then(|report| report.reason.as_deref());
             own.into_iter()
                 .map(str::to_owned)
-                .chain(played.refusals_of(&step.value))
+                .chain(played.causes_of(&step.value))
                 .any(|reason| reason.contains(words.as_str()))
         });
         if !standing || !reason_fits {
@@ -239,7 +239,7 @@ fn reasons(
 
 fn how_it_stands(played: &Played, step: &str) -> String {
     match played.steps.iter().find(|report| report.id == step) {
-        Some(report) => match &report.reason {
+        Some(report) => match played.causes_of(step).first().or(report.reason.as_ref()) {
             Some(reason) => format!("{step} {}: {reason}", report.status.word()),
             None => format!("{step} {}", report.status.word()),
         },

@@ -304,3 +304,48 @@ tests: [{name: t, mocks: {links: [{verdict: clean}, {verdict: malicious}]}, expe
     let drill = crash(stage).expect("it holds");
     assert!(drill.crashes >= 8 && drill.unknown > 0, "{drill:?}");
 }
+
+/// Of two steps side by side, the one that is answered first decides.
+#[test]
+fn an_outcome_that_hangs_on_the_order_of_answers_is_found() {
+    let scene = Scene::new(
+        "
+trigger: {incident: [phishing]}
+limits: {pap: green}
+may: [notify]
+steps:
+  one: {name: One, uses: enrich.url, with: {url: \"https://one.example/\"}}
+  two: {name: Two, uses: enrich.url, with: {url: \"https://two.example/\"}}
+  tell:
+    name: Tell
+    uses: notify.team
+    with: {text: \"{{run.summary}}\"}
+    after: [one]
+",
+    );
+    let source = Source::new(
+        "test.test.yaml",
+        "playbook: test
+tests: [{name: t, mocks: {one: {score: 1}, two: {score: 2}}, expect: {status: succeeded}}]
+",
+    );
+    let file = TrialFile::read(&source).0.expect("it is whole");
+    let stage = crate::rehearsal::Scene {
+        stage: scene.stage(),
+        incident: Some(&scene.incident),
+        file: &file,
+        trial: &file.trials[0],
+        compute: &compute,
+    };
+    let first = play(stage, 0).expect("it holds");
+    let again = play(stage, 0).expect("it holds");
+    assert_eq!(
+        same_effects(&first, &again),
+        None,
+        "the same number, the same order"
+    );
+    let other = (1..20)
+        .map(|seed| play(stage, seed).expect("it holds"))
+        .find_map(|other| same_effects(&first, &other));
+    assert_eq!(other.map(|found| found.key), Some("order"));
+}

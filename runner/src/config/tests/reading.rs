@@ -245,7 +245,14 @@ fn a_new_project_can_be_served_at_once() {
         expires: "2026-12-31".to_owned(),
     };
     for token in [None, Some(&token)] {
-        for file in skeleton::files(("phishing-report", "id: phishing-report\n"), token) {
+        for file in skeleton::files(
+            (
+                "phishing-report",
+                "id: phishing-report\n",
+                "playbook: phishing-report\n",
+            ),
+            token,
+        ) {
             let path = folder.path().join(&file.path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, file.content).unwrap();

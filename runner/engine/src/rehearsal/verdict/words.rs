@@ -32,7 +32,7 @@ pub(super) fn contrast(wanted: &Value, got: Option<&Value>) -> (String, String) 
 }
 
 /// The characters from one on, with an ellipsis where something is missing.
-fn cut(text: &str, from: usize) -> String {
+pub(super) fn cut(text: &str, from: usize) -> String {
     let front = (from > 0).then_some('…');
     let mut rest = text.chars().skip(from);
     let shown: Vec<char> = rest.by_ref().take(VALUE_CHARS_MAX).collect();
