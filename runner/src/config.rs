@@ -353,6 +353,11 @@ fn collect_origins(sheet: &Sheet, origins: &mut Vec<Setting>) {
         ("limits.alerts_burst", limits.alerts_burst.to_string()),
         ("limits.steps_at_once", limits.steps_at_once.to_string()),
         (
+            "limits.requests_per_second",
+            limits.requests_per_second.to_string(),
+        ),
+        ("limits.requests_burst", limits.requests_burst.to_string()),
+        (
             "guardrails.effects_per_run",
             guardrails.effects_per_run.to_string(),
         ),

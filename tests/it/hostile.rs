@@ -18,7 +18,8 @@ use crate::BINARY;
 /// How long one answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// Enough for every file of the collection at once.
-const LIMITS: &str = "\n[limits]\nalerts_per_second = 1000\nalerts_burst = 20000\n";
+const LIMITS: &str = "\n[limits]\nalerts_per_second = 1000\nalerts_burst = 20000\nrequests_per_second = \
+                      10000\nrequests_burst = 100000\n";
 
 #[expect(clippy::disallowed_methods, reason = "the time that is measured is real")]
 fn now() -> Instant {

@@ -117,6 +117,31 @@ async fn a_storm_of_equal_alerts_makes_one_incident_and_one_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_above_the_rate_of_a_token_are_refused_with_a_time() {
+    let soc = soc_with("\n[limits]\nrequests_per_second = 1\nrequests_burst = 20\n").await;
+    let address = soc::free_address().unwrap();
+    let mut process = soc.serve_at(address, None).unwrap();
+    assert!(process.answers().await, "{}", soc.log());
+    let client = Client::tcp(address, &soc.token).unwrap();
+    let mut answered = 0;
+    let refused = loop {
+        match client.playbooks(&Myself).await {
+            Ok(_) => answered += 1,
+            Err(error) => break error,
+        }
+        assert!(answered < 200, "the rate is not held");
+    };
+    assert!(
+        matches!(&refused, OperationError::TooMany { why, .. } if why.contains("20 requests at once")),
+        "{refused}"
+    );
+    // The socket of this machine is its operator's, and is not counted.
+    for _ in 0..50 {
+        process.client().playbooks(&Myself).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alerts_above_the_rate_of_an_entity_are_refused_with_a_time() {
     let soc = soc_with("\n[limits]\nalerts_per_second = 1\nalerts_burst = 3\nactive_runs_per_entity = 1\nsteps_at_once = 1\n").await;
     let (_process, client) = started(&soc).await;

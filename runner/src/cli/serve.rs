@@ -129,6 +129,7 @@ pub(super) async fn listen(
             tokens: Arc::clone(&app.tokens),
             operator: app.operator().clone(),
         }),
+        app.settings.limits.of_requests(),
         stop.clone(),
     ));
     Ok(Listening { address, stop, task })

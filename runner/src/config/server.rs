@@ -132,6 +132,8 @@ pub(super) fn limits(sheet: &mut Sheet, node: &Node) -> Limits {
         ("alerts_per_second", &mut limits.alerts_per_second),
         ("alerts_burst", &mut limits.alerts_burst),
         ("steps_at_once", &mut limits.steps_at_once),
+        ("requests_per_second", &mut limits.requests_per_second),
+        ("requests_burst", &mut limits.requests_burst),
     ] {
         if let Some(node) = table.get(sheet, key) {
             bounded(sheet, node, key, limit);

@@ -14,6 +14,8 @@ use playbooks::duration::Span;
 use playbooks::operator::Operator;
 use serde_json::Value;
 use state::access::TokenRecord;
+use web::RequestLimits;
+use web::pace::{REQUESTS_BURST_MAX, REQUESTS_PER_SECOND_MAX};
 
 use crate::intake::Source;
 
@@ -76,6 +78,20 @@ pub struct Limits {
     pub alerts_burst: u32,
     /// Steps that are performed at once, over all runs.
     pub steps_at_once: u32,
+    /// Requests of one token in a second, over time.
+    pub requests_per_second: u32,
+    /// Requests of one token at once.
+    pub requests_burst: u32,
+}
+
+impl Limits {
+    /// How fast the API answers one token.
+    pub(crate) const fn of_requests(&self) -> RequestLimits {
+        RequestLimits {
+            per_second: self.requests_per_second,
+            burst: self.requests_burst,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -85,6 +101,8 @@ impl Default for Limits {
             alerts_per_second: 10,
             alerts_burst: 200,
             steps_at_once: 64,
+            requests_per_second: REQUESTS_PER_SECOND_MAX,
+            requests_burst: REQUESTS_BURST_MAX,
         }
     }
 }

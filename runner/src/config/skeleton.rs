@@ -94,6 +94,8 @@ house = true                         # ours: no marking ceiling
 # alerts_burst = 200                 # of one entity, at once
 # active_runs_per_entity = 50
 # steps_at_once = 64                 # over all runs
+# requests_per_second = 100          # of one token, over time
+# requests_burst = 1000              # of one token, at once
 "#;
 
 const TOKENS_NONE: &str = "

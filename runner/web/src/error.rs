@@ -145,7 +145,7 @@ impl OperationError {
             }
             Self::Refused { help, .. } => help.clone(),
             Self::TooMany { retry_after, .. } | Self::Busy { retry_after, .. } => {
-                Some(format!("try again in {} s", retry_after.as_secs().max(1)))
+                Some(format!("try again in {} s", whole_seconds(*retry_after)))
             }
             Self::Invalid { .. } => None,
             Self::Internal { .. } => Some("the server's log has the cause".to_owned()),
@@ -159,6 +159,12 @@ impl OperationError {
             _ => None,
         }
     }
+}
+
+/// A wait in whole seconds that is certainly long enough.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
 }
 
 impl From<Denied> for OperationError {

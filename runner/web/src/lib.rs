@@ -8,7 +8,7 @@
 //! - what can be asked and answered: [`operations`], [`view`], [`error`];
 //! - a run as people read it: [`timeline`], and how it is followed: [`live`];
 //! - the table: [`routes`], its description: [`openapi`], its handlers: `api`;
-//! - from a socket to a handler: [`server`], [`authentication`], `service`, `request`;
+//! - from a socket to a handler: [`server`], [`authentication`], [`pace`], `service`, `request`;
 //! - the other end: [`client`].
 
 mod api;
@@ -20,6 +20,7 @@ mod fake;
 pub mod live;
 pub mod openapi;
 pub mod operations;
+pub mod pace;
 mod problem;
 mod query;
 mod request;
@@ -33,4 +34,5 @@ pub use authentication::Authentication;
 pub use client::Client;
 pub use error::OperationError;
 pub use operations::{AsPrincipal, Myself, Operations};
+pub use pace::RequestLimits;
 pub use server::serve;

@@ -11,7 +11,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{OperationError, RETRY_AFTER_DEFAULT};
+use crate::error::{OperationError, RETRY_AFTER_DEFAULT, whole_seconds};
 use crate::view::{Finding, Format, Versioned};
 
 /// What stands before a problem's name in `type`.
@@ -110,7 +110,7 @@ impl IntoResponse for Problem {
             );
         }
         if let Some(wait) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         response
     }

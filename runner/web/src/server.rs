@@ -25,6 +25,7 @@ use tower::ServiceExt as _;
 
 use crate::authentication::{Authentication, LocalPeer, Peer};
 use crate::operations::Operations;
+use crate::pace::RequestLimits;
 use crate::service::Service;
 
 use places::{Place, Places};
@@ -72,15 +73,16 @@ pub fn bind_local(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves until `stop` is cancelled and what was being answered is answered, at most
+/// Serves, each token as fast as `limits` say, until `stop` is cancelled and what was being answered is answered, at most
 /// [`DRAIN_TIMEOUT`] and [`CLOSE_TIMEOUT`] later.
 pub async fn serve(
     listeners: Listeners,
     operations: Arc<dyn Operations>,
     authentication: Arc<dyn Authentication>,
+    limits: RequestLimits,
     stop: CancellationToken,
 ) {
-    let service = Service::new(operations, authentication);
+    let service = Service::new(operations, authentication, limits);
     let server = Arc::new(Server {
         router: service.router(),
         places: Places::default(),

@@ -1,7 +1,7 @@
 //! From a request to its answer: the router over the table, and what holds for every route.
 //!
-//! Owns the order of checks: who it is, whether the server is stopping, permission, query, body,
-//! and only then the handler. `Host`, `Forwarded` and `X-*` headers are never read.
+//! Owns the order of checks: who it is, how fast it asks, whether the server is stopping,
+//! permission, query, body, and only then the handler. `Host`, `Forwarded` and `X-*` headers are never read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::authentication::{Authentication, Credential, Peer, Schemes};
 use crate::error::{OperationError, RETRY_AFTER_DEFAULT};
 use crate::operations::Operations;
+use crate::pace::{Pace, RequestLimits};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request::{self, Answered, Call, MAIL_BODIES_MAX};
@@ -42,17 +43,23 @@ pub(crate) struct Service {
     /// Requests being answered.
     pub(crate) in_flight: TaskTracker,
     pub(crate) mail_bodies: Semaphore,
+    pace: Pace,
     pub(crate) openapi: Bytes,
 }
 
 impl Service {
-    pub(crate) fn new(operations: Arc<dyn Operations>, authentication: Arc<dyn Authentication>) -> Arc<Self> {
+    pub(crate) fn new(
+        operations: Arc<dyn Operations>,
+        authentication: Arc<dyn Authentication>,
+        limits: RequestLimits,
+    ) -> Arc<Self> {
         Arc::new(Self {
             operations,
             authentication,
             draining: CancellationToken::new(),
             in_flight: TaskTracker::new(),
             mail_bodies: Semaphore::new(MAIL_BODIES_MAX),
+            pace: Pace::new(limits),
             openapi: crate::openapi::document().to_string().into(),
         })
     }
@@ -84,7 +91,7 @@ impl Service {
             })
     }
 
-    /// Whom a request is from.
+    /// Whom a request is from, and that its token does not ask too fast.
     fn sender(
         &self,
         parts: &Parts,
@@ -95,6 +102,9 @@ impl Service {
         let principal = credential
             .principal(self.authentication.as_ref())
             .ok_or(OperationError::Unauthorized)?;
+        if let Credential::Token(_) = credential {
+            self.pace.take(&principal.actor().name)?;
+        }
         Ok((credential, principal))
     }
 

@@ -17,6 +17,7 @@ use crate::authentication::{Authentication as _, LocalPeer};
 use crate::error::OperationError;
 use crate::fake::{Fake, OPERATOR_UID, OURS, incident_of, run_of, token};
 use crate::operations::{AsPrincipal, Myself, Operations};
+use crate::pace::RequestLimits;
 use crate::routes::Media;
 use crate::server::{Listeners, bind_local, serve};
 use crate::view::{
@@ -41,7 +42,13 @@ fn world() -> World {
     };
     let fake = Fake::new();
     let stop = CancellationToken::new();
-    tokio::spawn(serve(listeners, fake.clone(), fake.clone(), stop.clone()));
+    tokio::spawn(serve(
+        listeners,
+        fake.clone(),
+        fake.clone(),
+        RequestLimits::default(),
+        stop.clone(),
+    ));
     let operator = LocalPeer {
         uid: OPERATOR_UID,
         pid: None,
@@ -212,7 +219,13 @@ async fn a_token_over_loopback_decides_who_asks() {
         tcp: Some(listener),
         local: None,
     };
-    tokio::spawn(serve(listeners, fake.clone(), fake, CancellationToken::new()));
+    tokio::spawn(serve(
+        listeners,
+        fake.clone(),
+        fake,
+        RequestLimits::default(),
+        CancellationToken::new(),
+    ));
     let see = Client::tcp(address, &token(&[Permission::See], false).0).unwrap();
     assert_eq!(
         see.runs(&Myself, RunFilter::default(), PageRequest::default())

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::places::CONNECTIONS_PER_ADDRESS_MAX;
 use super::{HEAD_BYTES_MAX, HEADER_TIMEOUT, Listeners, bind_local, is_our_user, local_peer, serve};
 use crate::fake::{Fake, token};
+use crate::pace::RequestLimits;
 
 struct Served {
     fake: Arc<Fake>,
@@ -30,7 +31,13 @@ async fn served() -> Served {
         tcp: Some(listener),
         local: None,
     };
-    let serving = tokio::spawn(serve(listeners, fake.clone(), fake.clone(), stop.clone()));
+    let serving = tokio::spawn(serve(
+        listeners,
+        fake.clone(),
+        fake.clone(),
+        RequestLimits::default(),
+        stop.clone(),
+    ));
     Served {
         fake,
         address,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 
 use super::Service;
 use crate::fake::{Fake, OURS, THEIRS, incident_of, run_of, token};
+use crate::pace::RequestLimits;
 use crate::routes::{ROUTES, Route, Verb};
 use crate::view::FORMAT;
 
@@ -24,8 +25,12 @@ struct World {
 }
 
 fn world() -> World {
+    world_with(RequestLimits::default())
+}
+
+fn world_with(limits: RequestLimits) -> World {
     let fake = Fake::new();
-    let service = Service::new(fake.clone(), fake.clone());
+    let service = Service::new(fake.clone(), fake.clone(), limits);
     World { fake, service }
 }
 
@@ -184,6 +189,45 @@ async fn every_guarded_route_asks_for_its_permission_and_only_for_it() {
             .await;
         assert!((200..300).contains(&status), "{route:?}: {status}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_asks_too_fast_is_told_when_to_come_back() {
+    let world = world_with(RequestLimits {
+        per_second: 2,
+        burst: 3,
+    });
+    let ask = |token: &str| {
+        let request = Request::builder().uri("/api/v1/playbooks");
+        let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        request.body(Body::empty()).unwrap()
+    };
+    let (one, other) = (everything(), token(&[Permission::See], false).0);
+    for _ in 0..3 {
+        assert_eq!(world.status(ask(&one)).await, 200);
+    }
+    let refused = world.send(ask(&one)).await;
+    assert_eq!(refused.status(), 429);
+    // Half a second would do; the header knows whole seconds only.
+    assert_eq!(refused.headers()[RETRY_AFTER], "1");
+    let problem = json_of(refused).await;
+    assert_eq!(problem["type"], "urn:sortie:problem:too-many");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("3 requests at once and 2 in a second"),
+        "{detail}"
+    );
+    // Also where nothing is found, and before a permission is looked at.
+    let elsewhere = Request::builder().uri("/nothing");
+    let elsewhere = elsewhere.header(AUTHORIZATION, format!("Bearer {one}"));
+    assert_eq!(world.status(elsewhere.body(Body::empty()).unwrap()).await, 429);
+    // Others, strangers and the public are as before.
+    assert_eq!(world.status(ask(&other)).await, 200);
+    assert_eq!(world.status(ask("nobody")).await, 401);
+    let health = Request::builder().uri("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(world.status(health).await, 200);
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    assert_eq!(world.status(ask(&one)).await, 200);
 }
 
 #[tokio::test]
