@@ -5,6 +5,7 @@
 //! connection; what only computes (`extract.*`) is computed for real.
 
 mod bench;
+mod export;
 mod find;
 mod incident;
 mod scenery;
@@ -16,7 +17,9 @@ use playbooks::plan::Plan;
 use state::event::Recorded;
 
 pub use self::bench::{Ask, check_beside, play_all};
+pub use self::export::{NotExportable, export};
 pub use self::find::{TestFile, find, playbook_of};
+pub use self::incident::Folder;
 
 /// Files of tests in one folder.
 pub const TEST_FILES_MAX: usize = 2_000;

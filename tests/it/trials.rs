@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use tests::soc::{self, Soc};
+use web::Operations as _;
+use web::operations::Myself;
 
 use crate::BINARY;
 
@@ -307,4 +310,75 @@ fn a_test_reads_no_file_outside_its_folder_and_needs_an_answer_for_every_read() 
         out.contains("`outside` reads the world and has no mock (PB503)"),
         "{out}"
     );
+}
+
+/// Runs on real samples become tests that pass at once and hold no person any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_the_past_becomes_a_test_that_passes_and_names_nobody() {
+    let soc = Soc::new(BINARY).await.unwrap();
+    let address = soc::free_address().unwrap();
+    let mut process = soc.serve_at(address, None).unwrap();
+    assert!(process.answers().await, "{}", soc.log());
+    let client = process.client();
+    for (content, bytes) in [
+        (web::view::Content::Mail, runner::demo::PHISHING_REPORT),
+        (
+            web::view::Content::Mapper("suricata".to_owned()),
+            runner::demo::IDS_ALERT,
+        ),
+    ] {
+        let submission = web::view::Submission {
+            content,
+            bytes: bytes.to_vec().into(),
+            entity: runner::demo::ENTITY.parse().ok(),
+        };
+        client.submit(&Myself, submission).await.unwrap();
+    }
+    let runs = soc::settled(&client, 2).await.unwrap();
+    let token = soc.project().join("token");
+    std::fs::write(&token, &soc.token).unwrap();
+    for (place, run) in runs.iter().enumerate() {
+        // Once over the socket of the project, once over the HTTP API with a token.
+        let name = format!("playbooks/{}-made.test.yaml", run.playbook);
+        let file = soc.project().join(&name);
+        let mut command = soc.command(&["runs", "export-test", run.id.as_str(), "--file"]);
+        command.arg(&file);
+        if place == 1 {
+            command
+                .args(["--server", &format!("http://{address}"), "--token-file"])
+                .arg(&token);
+        }
+        let made = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert_eq!(made.status.code(), Some(0), "{}: {said}", run.playbook);
+        assert!(said.contains("next: sortie test "), "{said}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        for personal in ["a.martin", "Martin", "Your order has been placed"] {
+            assert!(!text.contains(personal), "{personal}\nin\n{text}");
+        }
+        let (code, out, err) = sortie(soc.project(), &["test", &name]);
+        assert_eq!(code, Some(0), "{out}{err}\n{text}");
+        assert!(out.contains("1 ok"), "{out}");
+        // It is a test: another playbook turns it red.
+        if run.playbook == "phishing-report" {
+            assert!(
+                text.contains("person-1@ville.example") && text.contains("/masked-"),
+                "{text}"
+            );
+            let expected = text.replace(" for: 7d", " for: 8d");
+            assert_ne!(expected, text, "{text}");
+            std::fs::write(&file, expected).unwrap();
+            let (code, out, _) = sortie(soc.project(), &["test", &name]);
+            assert_eq!(code, Some(1), "{out}");
+            assert!(out.contains("block.domain for: \"8d\""), "{out}");
+        }
+        let mut again = soc.command(&["runs", "export-test", run.id.as_str(), "--file"]);
+        again.arg(&file);
+        let again = tokio::task::spawn_blocking(move || again.output().unwrap())
+            .await
+            .unwrap();
+        assert_eq!(again.status.code(), Some(2), "nothing is overwritten");
+    }
 }

@@ -39,7 +39,11 @@ pub(super) async fn decide(session: &Session, connected: &Connected, command: &R
             let verb = RunVerb::Rerun(Rerun { version });
             confirmed(session, connected, &arguments.run, verb, &arguments.confirm).await
         }
-        Runs::List(_) | Runs::Show { .. } | Runs::Watch { .. } | Runs::Cancel { .. } => Err(Exit::Usage),
+        Runs::List(_)
+        | Runs::Show { .. }
+        | Runs::Watch { .. }
+        | Runs::Cancel { .. }
+        | Runs::ExportTest { .. } => Err(Exit::Usage),
     }
 }
 

@@ -198,6 +198,9 @@ pub(crate) async fn runs(session: &Session, command: &Runs) -> Result<Exit, Exit
             Ok(Exit::Yes)
         }
         Runs::Watch { run } => follow(session, &connected, run, None).await,
+        Runs::ExportTest { run, file } => {
+            super::trials::export(session, connected.operations(), run, file.as_deref()).await
+        }
         Runs::Settle(_) | Runs::Ack { .. } | Runs::Retry(_) | Runs::Rerun(_) => {
             decisions::decide(session, &connected, command).await
         }

@@ -13,7 +13,10 @@ use super::{Session, diagnostics, junit, print};
 use crate::clock::SystemClock;
 use crate::trials::{Ask, Covered, Failure, Outcome, Report, find, play_all};
 
+mod export;
 mod trace;
+
+pub(super) use self::export::export;
 
 /// Columns of the name of a playbook, and of what is told of it.
 const NAME_COLUMNS: usize = 20;

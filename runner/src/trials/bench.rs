@@ -1,11 +1,14 @@
 //! The order of a test run: read, check, set up, play in several orders, compare.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use actions::clock::Clock;
 use actions::registry::{Registry, Route};
-use engine::rehearsal::{Coverage, Difference, Played, Scene, Stage, crash, differences, play, same_effects};
+use engine::rehearsal::{
+    Compute, Coverage, Difference, Played, Scene, Stage, crash, differences, play, same_effects,
+};
 use playbooks::action_spec::Catalog;
 use playbooks::diagnostic::{Diagnostic, Level, Source};
 use playbooks::operator::{Entity, Operator};
@@ -43,7 +46,35 @@ pub struct Ask<'a> {
 /// # Errors
 /// A file that cannot be read.
 pub fn play_all(files: &[TestFile], ask: Ask<'_>) -> Result<Vec<Report>, LibraryError> {
-    files.iter().map(|file| play_file(file, ask)).collect()
+    let played: Result<Vec<Report>, LibraryError> = files.iter().map(|file| play_file(file, ask)).collect();
+    let mut reports = played?;
+    put_together(&mut reports);
+    Ok(reports)
+}
+
+/// What several files reach of one playbook is told with the first of them; effects that no test
+/// reaches are found there.
+fn put_together(reports: &mut [Report]) {
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    for index in 0..reports.len() {
+        let Some(covered) = reports.get_mut(index).and_then(|report| report.coverage.take()) else {
+            continue;
+        };
+        let at = *first.entry(covered.source.name.to_string()).or_insert(index);
+        if let Some(report) = reports.get_mut(at) {
+            match &mut report.coverage {
+                Some(known) => known.coverage.merge(&covered.coverage),
+                none => *none = Some(covered),
+            }
+        }
+    }
+    for report in reports {
+        if let Some(covered) = &report.coverage {
+            let reached = |step: &str| covered.coverage.reached(step);
+            let found = unreached(&covered.source, &covered.document, &covered.plan, reached);
+            report.findings.extend(found);
+        }
+    }
 }
 
 /// What is wrong with the tests beside a playbook, as far as it shows without playing them. A file
@@ -98,8 +129,9 @@ fn play_trials(
     report: &mut Report,
 ) -> Result<(), LibraryError> {
     let mut plan = None;
-    if file.playbook.is_file() {
-        let loaded = library::load(std::slice::from_ref(&file.playbook), ask.registry, ask.operator)?;
+    let playbook = file.playbook_of(&trials.playbook.value);
+    if playbook.is_file() {
+        let loaded = library::load(std::slice::from_ref(&playbook), ask.registry, ask.operator)?;
         let mut compiled = loaded.compiled;
         plan = compiled.pop();
         if plan.is_none() {
@@ -145,11 +177,6 @@ fn play_trials(
             document,
             source,
         });
-        report.findings.extend(report.coverage.iter().flat_map(|covered| {
-            unreached(&covered.source, &covered.document, &covered.plan, |step| {
-                covered.coverage.reached(step)
-            })
-        }));
     }
     Ok(())
 }
@@ -296,7 +323,43 @@ fn set_up(
     })
 }
 
+/// Plays one test once.
+pub(super) fn once(
+    plan: &Plan,
+    file: &TrialFile,
+    trial: &Trial,
+    folder: &Folder<'_>,
+    ask: Ask<'_>,
+) -> Result<Played, String> {
+    let set = set_up(plan, file, trial, folder, ask).map_err(|finding| finding.message)?;
+    let compute = |started: &Started, intended: &Intended| set.compute(ask.registry, started, intended);
+    let scene = set.scene(plan, file, trial, ask.registry, &compute);
+    play(scene, number(ask.seed, &trial.name.value, 0))
+}
+
 impl Set {
+    fn scene<'a>(
+        &'a self,
+        plan: &'a Plan,
+        file: &'a TrialFile,
+        trial: &'a Trial,
+        catalog: &'a dyn Catalog,
+        compute: Compute<'a>,
+    ) -> Scene<'a> {
+        Scene {
+            stage: Stage {
+                plan,
+                operator: &self.operator,
+                entity: &self.entity,
+                catalog,
+            },
+            incident: self.incident.as_ref(),
+            file,
+            trial,
+            compute,
+        }
+    }
+
     /// Does what only computes, here and now: the engine asks for it in the middle of a decision.
     fn compute(&self, registry: &Registry, started: &Started, intended: &Intended) -> Happened {
         let facts: Arc<Value> = Arc::new(started.facts.clone());

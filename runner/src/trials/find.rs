@@ -27,6 +27,17 @@ impl TestFile {
         })
     }
 
+    /// The playbook that the file says it tests, in the same folder; a word that is no id leads to
+    /// the playbook of the file's own name.
+    pub(super) fn playbook_of(&self, id: &str) -> PathBuf {
+        let is_id = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let path = self.tests.with_file_name(format!("{id}.yaml"));
+        if !id.is_empty() && id.chars().all(is_id) && path.is_file() {
+            return path;
+        }
+        self.playbook.clone()
+    }
+
     /// The tests beside a playbook, when there are some.
     pub fn beside(playbook: &Path) -> Option<Self> {
         let stem = playbook.file_stem()?.to_str()?;

@@ -22,10 +22,11 @@ const FIXTURE_BYTES_MAX: u64 = 30 << 20;
 
 /// Where a file of tests lies.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Folder<'a> {
-    pub(super) path: &'a Path,
+pub struct Folder<'a> {
+    /// The folder.
+    pub path: &'a Path,
     /// The file of tests.
-    pub(super) source: &'a Source,
+    pub source: &'a Source,
 }
 
 impl Folder<'_> {

@@ -50,6 +50,18 @@ pub(crate) enum Runs {
         after_help = "Examples:\n  sortie runs rerun 01jq7 --simulate\n  sortie runs rerun 01jq7 --version current --reason 'with the corrected playbook' --yes"
     )]
     Rerun(RerunRun),
+    /// Make a test of its playbook out of a run, with personal data masked.
+    #[command(
+        name = "export-test",
+        after_help = "Examples:\n  sortie runs export-test 01jq7\n  sortie runs export-test 01jq7 --file playbooks/phishing-report-01jq7.test.yaml"
+    )]
+    ExportTest {
+        /// The run; enough first characters of it.
+        run: String,
+        /// Write it to this file, which must not exist, instead of stdout.
+        #[arg(long, value_name = "FILE")]
+        file: Option<std::path::PathBuf>,
+    },
     /// Take note of a failed run: it is not open any more, and nothing else follows.
     #[command(
         after_help = "Examples:\n  sortie runs ack 01jq7 --reason 'the host was decommissioned'\n  sortie runs list --status failed"

@@ -1,7 +1,7 @@
 //! What happened in a test, event by event.
 
 use jiff::Timestamp;
-use state::event::{Event, Outcome as Happened, SkipCause};
+use state::event::{Event, Outcome as Happened};
 
 use crate::cli::Session;
 use crate::cli::exit_code::Exit;
@@ -39,7 +39,7 @@ fn line(event: &Event) -> String {
         },
         Event::Expanded { step, items } => format!("{step} has {} items", items.len()),
         Event::Skipped { path, cause } => {
-            format!("{path} skipped: {}", cut(&why(cause)))
+            format!("{path} skipped: {}", cut(&web::timeline::skip_note(cause)))
         }
         Event::Refused { path, detail, .. } => format!("{path} refused: {detail}"),
         Event::Intended(intended) => format!(
@@ -59,17 +59,6 @@ fn line(event: &Event) -> String {
         }
         Event::Closed { status, summary, .. } => format!("closed {}: {summary}", status.word()),
         other => cut(&serde_json::to_string(other).unwrap_or_default()),
-    }
-}
-
-fn why(cause: &SkipCause) -> String {
-    match cause {
-        SkipCause::IfFalse { condition, because } => {
-            let short = format!("{condition} was false");
-            format!("if: {}", because.as_ref().unwrap_or(&short))
-        }
-        SkipCause::IfUndecided { why } | SkipCause::Needs { why } | SkipCause::Absent { why } => why.clone(),
-        other => serde_json::to_string(other).unwrap_or_default(),
     }
 }
 
