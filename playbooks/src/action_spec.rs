@@ -21,7 +21,8 @@ pub enum Sink {
     Markdown,
     /// The HTML part of a mail.
     Html,
-    /// One path segment of a URL.
+    /// A path of a URL: each value is one segment, percent-encoded. For paths that an author
+    /// writes; a value that a provider puts into a path by itself is `Plain` and encoded there.
     UrlPath,
     /// A query value of a URL.
     UrlQuery,

@@ -43,7 +43,7 @@ fn ip() -> ActionSpec {
         "Looks up what is known of an address.",
         Exposure::Lookup,
     )
-    .input("ip", Type::Text(TextForm::Ip), Sink::UrlPath, "The address.")
+    .input("ip", Type::Text(TextForm::Ip), Sink::Plain, "The address.")
     .output("ip", Type::Text(TextForm::Ip))
     .output("verdict", Type::Text(TextForm::Verdict))
     .output("score", Type::Int.optional())
@@ -72,12 +72,7 @@ fn domain() -> ActionSpec {
         "Looks up what is known of a domain.",
         Exposure::Lookup,
     )
-    .input(
-        "domain",
-        Type::Text(TextForm::Domain),
-        Sink::UrlPath,
-        "The domain.",
-    )
+    .input("domain", Type::Text(TextForm::Domain), Sink::Plain, "The domain.")
     .output("domain", Type::Text(TextForm::Domain))
     .output("verdict", Type::Text(TextForm::Verdict))
     .output("score", Type::Int)
@@ -104,7 +99,7 @@ fn url() -> ActionSpec {
         "Looks up what is known of a link, without visiting it.",
         Exposure::Lookup,
     )
-    .input("url", Type::Text(TextForm::Url), Sink::UrlPath, "The link.")
+    .input("url", Type::Text(TextForm::Url), Sink::Plain, "The link.")
     .output("url", Type::Text(TextForm::Url))
     .output("domain", Type::Text(TextForm::Domain))
     .output("verdict", Type::Text(TextForm::Verdict))
@@ -141,7 +136,7 @@ fn hash() -> ActionSpec {
     .input(
         "hash",
         Type::Text(TextForm::Hash),
-        Sink::UrlPath,
+        Sink::Plain,
         "MD5, SHA-1 or SHA-256.",
     );
     about_a_file(contract)
@@ -165,13 +160,13 @@ fn file() -> ActionSpec {
     .input(
         "file",
         Type::File.optional(),
-        Sink::UrlPath,
+        Sink::Plain,
         "A file held by Sortie.",
     )
     .input(
         "hash",
         Type::Text(TextForm::Hash).optional(),
-        Sink::UrlPath,
+        Sink::Plain,
         "MD5, SHA-1 or SHA-256.",
     )
     .exactly_one_of(&["file", "hash"]);
@@ -193,12 +188,7 @@ fn rdap() -> ActionSpec {
         "Asks the registry of a domain who registered it, and when.",
         Exposure::Lookup,
     )
-    .input(
-        "domain",
-        Type::Text(TextForm::Domain),
-        Sink::UrlPath,
-        "The domain.",
-    )
+    .input("domain", Type::Text(TextForm::Domain), Sink::Plain, "The domain.")
     .output("registrar", Type::String.optional())
     .output("abuse_email", Type::Text(TextForm::Email).optional())
     .output("created", Type::Time.optional())

@@ -58,7 +58,7 @@ fn update() -> ActionSpec {
     .input(
         "id",
         Type::String,
-        Sink::UrlPath,
+        Sink::Plain,
         "The ticket, as `ticket.open` named it.",
     )
     .input(

@@ -10,6 +10,7 @@ use handlebars::{
     BlockContext, BlockParamHolder, Context, Handlebars, Helper, HelperDef, HelperResult, Output,
     RenderContext, RenderError, RenderErrorReason, Renderable,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::functions::{DateIn, INLINE, Metered, WRITE, Write, failed};
@@ -42,7 +43,8 @@ pub(super) fn render(template: &Template, names: &dyn Names) -> Result<String, U
         Sink::Html => &HTML,
         Sink::Plain | Sink::Header => &LINE,
         Sink::Document | Sink::Markdown => &LINES,
-        Sink::UrlPath | Sink::UrlQuery | Sink::Json => &VERBATIM,
+        Sink::UrlPath => &SEGMENT,
+        Sink::UrlQuery | Sink::Json => &VERBATIM,
     };
     let mut state = RenderContext::new(None);
     state.register_local_helper("each", Box::new(Each::default()));
@@ -177,10 +179,18 @@ impl HelperDef for Each {
     }
 }
 
+/// Everything but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// One registry for each way of escaping: the escape belongs to the registry.
 static HTML: LazyLock<Handlebars<'static>> = LazyLock::new(|| registry(html));
 static LINE: LazyLock<Handlebars<'static>> = LazyLock::new(|| registry(one_line));
 static LINES: LazyLock<Handlebars<'static>> = LazyLock::new(|| registry(many_lines));
+static SEGMENT: LazyLock<Handlebars<'static>> = LazyLock::new(|| registry(one_segment));
 static VERBATIM: LazyLock<Handlebars<'static>> = LazyLock::new(|| registry(str::to_owned));
 
 fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
@@ -192,6 +202,11 @@ fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
     }
     registry.register_helper(WRITE, Box::new(Write));
     registry
+}
+
+/// One segment of a path, whatever is in it: RFC 3986, all but the unreserved characters.
+fn one_segment(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn html(text: &str) -> String {

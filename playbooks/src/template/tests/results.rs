@@ -176,7 +176,7 @@ fn each_sink_escapes_in_its_way() {
         (Sink::Document, "a<i>&\nxb"),
         (Sink::Markdown, "a<i>&\nxb"),
         (Sink::Json, "a<i>&\n\u{202e}x\u{7}b"),
-        (Sink::UrlPath, "a<i>&\n\u{202e}x\u{7}b"),
+        (Sink::UrlPath, "a%3Ci%3E%26%0A%E2%80%AEx%07b"),
         (Sink::UrlQuery, "a<i>&\n\u{202e}x\u{7}b"),
     ] {
         let template = compile_for(text, &env(), sink, Blocks::Refused).unwrap();
