@@ -126,6 +126,9 @@ pub enum HouseChange {
         kind: &'static str,
         /// Canonical target.
         target: String,
+        /// `inbound`, `outbound`, `both`; none where there is no direction. Measures of another
+        /// direction stay.
+        direction: Option<String>,
     },
 }
 

@@ -22,7 +22,7 @@ use playbooks::marking::EffectClass;
 use playbooks::types::Type;
 
 use self::line::Line;
-use crate::action::{Action, ActionError, Call, Context, Files, Performed, Probe};
+use crate::action::{Action, ActionError, Call, Context, Files, HouseChange, Performed, Probe};
 use crate::cache::{Kept, LookupCache};
 use crate::clock::Clock;
 use crate::connection::{ConnectionProblem, ConnectionSettings};
@@ -168,6 +168,16 @@ impl Registry {
             line.call(action.as_ref(), call, files).await?
         };
         checked(spec, performed)
+    }
+
+    /// What holds if a call happened, or may have: what the register has to know of it, when
+    /// nobody but a person can tell.
+    pub fn in_doubt(&self, call: &Call, connection: Option<&str>) -> Vec<HouseChange> {
+        let action = match connection {
+            None => self.find(HOUSE, &call.action),
+            Some(connection) => self.line(connection, &call.action).ok().map(|(_, action)| action),
+        };
+        action.map_or_else(Vec::new, |action| action.in_doubt(call))
     }
 
     /// Asks whether a call happened, on the connection it went out by.

@@ -29,6 +29,7 @@ mod batch;
 mod budget;
 mod expiry;
 mod lifetime;
+mod overlap;
 mod parts;
 mod people;
 pub(crate) mod perform;

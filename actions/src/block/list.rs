@@ -48,6 +48,7 @@ impl Action for PullList {
             HouseChange::LiftMeasures {
                 kind: target.kind,
                 target: target.value,
+                direction: way(target.kind, call)?,
             }
         } else {
             must_end(call)?;
@@ -55,9 +56,7 @@ impl Action for PullList {
             HouseChange::PutMeasure {
                 kind: target.kind,
                 target: target.value,
-                direction: (target.kind == "ip")
-                    .then(|| direction(call).map(str::to_owned))
-                    .transpose()?,
+                direction: way(target.kind, call)?,
                 reason: arguments::text(call, "reason")?.to_owned(),
                 inverse: None,
             }
@@ -72,4 +71,11 @@ impl Action for PullList {
     async fn probe(&self, _: &Call, _: Context<'_>) -> Probe {
         Probe::NotDone
     }
+}
+
+/// The direction of a call; only addresses have one.
+fn way(kind: &str, call: &Call) -> Result<Option<String>, ActionError> {
+    (kind == "ip")
+        .then(|| direction(call).map(str::to_owned))
+        .transpose()
 }

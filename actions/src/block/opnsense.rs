@@ -111,25 +111,28 @@ impl Action for Opnsense {
         let _turn = turn.lock().await;
         if self.lifts() {
             self.each(&aliases, &target.value).await?;
-            return Ok(lifted(target));
+            return Ok(lifted(target, reach(door, direction(call)?)));
         }
         must_end(call)?;
         arguments::text(call, "reason")?;
         self.each(&aliases, &target.value).await?;
-        blocked(call, target, &aliases)
+        blocked(call, target, &aliases, reach(door, direction(call)?))
     }
 
     async fn probe(&self, call: &Call, context: Context<'_>) -> Probe {
         let found = async {
             let target = Target::of(call)?;
-            let aliases = Alias::of(way_out(context)?, direction(call)?)?;
+            let (door, direction) = (way_out(context)?, direction(call)?);
+            let aliases = Alias::of(door, direction)?;
             let mut holding = 0;
             for alias in &aliases {
                 holding += usize::from(!alias.copies(&target.value).await?.is_empty());
             }
             match (self.lifts(), holding) {
-                (true, 0) => Ok(Some(lifted(target))),
-                (false, all) if all == aliases.len() => blocked(call, target, &aliases).map(Some),
+                (true, 0) => Ok(Some(lifted(target, reach(door, direction)))),
+                (false, all) if all == aliases.len() => {
+                    blocked(call, target, &aliases, reach(door, direction)).map(Some)
+                }
                 _ => Ok(None),
             }
         };
@@ -147,7 +150,7 @@ impl Action for Opnsense {
             return Vec::new();
         }
         Target::of(call)
-            .and_then(|target| measure(call, target))
+            .and_then(|target| measure(call, target, direction(call)?))
             .map_or_else(|_| Vec::new(), |measure| vec![measure])
     }
 }
@@ -158,18 +161,32 @@ fn doubtful(mut error: ActionError) -> ActionError {
     error
 }
 
-fn lifted(target: Target) -> Performed {
+fn lifted(target: Target, direction: &str) -> Performed {
     Performed {
         output: Value::Object(target.as_input()),
         reference: None,
         changes: vec![HouseChange::LiftMeasures {
             kind: target.kind,
             target: target.value,
+            direction: Some(direction.to_owned()),
         }],
     }
 }
 
-fn blocked(call: &Call, target: Target, aliases: &[Alias<'_>]) -> Result<Performed, ActionError> {
+/// The direction that a change of this firewall has: one alias for everything knows none.
+fn reach<'a>(door: &Door, direction: &'a str) -> &'a str {
+    match door.setting("aliases").and_then(|aliases| aliases.get("ip")) {
+        Some(Value::String(_)) => "both",
+        _ => direction,
+    }
+}
+
+fn blocked(
+    call: &Call,
+    target: Target,
+    aliases: &[Alias<'_>],
+    direction: &str,
+) -> Result<Performed, ActionError> {
     let names = aliases
         .iter()
         .map(|alias| alias.name)
@@ -182,13 +199,12 @@ fn blocked(call: &Call, target: Target, aliases: &[Alias<'_>]) -> Result<Perform
         reference: Some(format!(
             "alias {names}; connections that are open already stay open"
         )),
-        changes: vec![measure(call, target)?],
+        changes: vec![measure(call, target, direction)?],
     })
 }
 
 /// The block as the register holds it, with the way back.
-fn measure(call: &Call, target: Target) -> Result<HouseChange, ActionError> {
-    let direction = direction(call)?;
+fn measure(call: &Call, target: Target, direction: &str) -> Result<HouseChange, ActionError> {
     let mut inverse = target.as_input();
     inverse.insert("direction".to_owned(), json!(direction));
     Ok(HouseChange::PutMeasure {

@@ -90,6 +90,7 @@ async fn a_block_is_one_measure_that_the_commit_stores() {
         [HouseChange::LiftMeasures {
             kind: "domain",
             target: "evil.example".to_owned(),
+            direction: None,
         }]
     );
 }

@@ -54,6 +54,7 @@ fn left_behind(action: &str) -> Vec<HouseChange> {
     vec![HouseChange::LiftMeasures {
         kind: "ip",
         target: action.to_owned(),
+        direction: None,
     }]
 }
 

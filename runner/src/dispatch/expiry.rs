@@ -14,10 +14,11 @@ use playbooks::duration::Span;
 use playbooks::types::Type;
 use serde_json::{Value, json};
 use state::access::Actor;
-use state::event::{Event, Mode, StartedBy};
+use state::event::{Event, Mode, Recorded, StartedBy};
 use state::ids::{EffectKey, RunId};
 use state::store::{Measure, MeasureChange, NewRun, Once, StoreError};
 
+use super::overlap::{covers, same_target};
 use super::{Dispatcher, Message};
 use crate::library::compile_kept;
 
@@ -92,6 +93,16 @@ fn after(number: u32, closed_at: Option<Timestamp>, now: Timestamp) -> Next {
     } else {
         Next::Wait(again)
     }
+}
+
+/// When a history closed and was not taken up again since. What people note after the end leaves
+/// it closed.
+fn end_of(events: &[Recorded]) -> Option<Timestamp> {
+    let newest = events
+        .iter()
+        .rev()
+        .find(|one| matches!(one.event, Event::Closed { .. } | Event::Retried { .. }))?;
+    matches!(newest.event, Event::Closed { .. }).then_some(newest.at)
 }
 
 /// How long after a failed try the next one is made.
@@ -191,41 +202,38 @@ impl Dispatcher {
 
     /// When a run closed; none while it goes on.
     async fn closed_at(&self, run: &RunId) -> Result<Option<Timestamp>, StoreError> {
-        let events = self.inner.store.load(run).await?;
-        Ok(events
-            .last()
-            .filter(|last| matches!(last.event, Event::Closed { .. }))
-            .map(|last| last.at))
+        Ok(end_of(&self.inner.store.load(run).await?))
     }
 
-    /// The same target may be blocked for longer by another measure. Then only the register
-    /// changes: to run the inverse would end the other one too.
+    /// The same target may be blocked for longer by another measure. Where that one covers this
+    /// one only the register changes: to run the inverse would end the other one too. Where they
+    /// share a part, this one waits for the end of the other and is then taken back as a whole.
     async fn goes_on_elsewhere(&self, measure: &Measure) -> Result<bool, StoreError> {
         let now = self.now();
         let in_force = self.inner.store.measures(&measure.entity, now).await?;
-        let other = in_force.into_iter().find(|other| {
-            let same = (&other.kind, &other.target, &other.connection, &other.direction);
-            same == (
-                &measure.kind,
-                &measure.target,
-                &measure.connection,
-                &measure.direction,
-            )
+        let others = in_force.iter().filter(|other| {
+            (&other.kind, &other.connection) == (&measure.kind, &measure.connection)
+                && same_target(&other.target, &measure.target)
         });
-        let Some(other) = other else {
-            return Ok(false);
-        };
-        let lifted = MeasureChange::Lifted {
-            key: measure.key.clone(),
-            entity: measure.entity.clone(),
-            reason: format!(
-                "it has ended; run {} has the same in force until {}",
-                other.run.short(),
-                other.until
-            ),
-        };
-        self.inner.store.change_measure(lifted, now).await?;
-        Ok(true)
+        let mut waits = false;
+        for other in others {
+            let (theirs, ours) = (other.direction.as_deref(), measure.direction.as_deref());
+            if covers(theirs, ours) {
+                let lifted = MeasureChange::Lifted {
+                    key: measure.key.clone(),
+                    entity: measure.entity.clone(),
+                    reason: format!(
+                        "it has ended; run {} has the same in force until {}",
+                        other.run.short(),
+                        other.until
+                    ),
+                };
+                self.inner.store.change_measure(lifted, now).await?;
+                return Ok(true);
+            }
+            waits |= covers(ours, theirs);
+        }
+        Ok(waits)
     }
 
     /// Starts a try, or finds the run that an earlier process started for it.
@@ -338,6 +346,8 @@ fn inverse_playbook(
 
 #[cfg(test)]
 mod tests {
+    use state::event::RunStatus;
+
     use super::*;
 
     #[test]
@@ -351,5 +361,43 @@ mod tests {
         assert_eq!(after(1, Some(closed), at(30)), Next::Try(2));
         assert_eq!(pause(4), TRY_AGAIN_MAX);
         assert_eq!(pause(u32::MAX), TRY_AGAIN_MAX);
+    }
+
+    #[test]
+    fn what_people_note_after_the_end_leaves_it_closed_and_a_retry_opens_it() {
+        let closed = Event::Closed {
+            status: RunStatus::Failed,
+            outputs: BTreeMap::new(),
+            summary: "failed".to_owned(),
+            handled_failures: 0,
+            records: 0,
+        };
+        let noted = Event::Acknowledged {
+            actor: Actor::engine(),
+            reason: "seen".to_owned(),
+        };
+        let again = Event::Retried {
+            places: Vec::new(),
+            deadline: Timestamp::MAX,
+            actor: Actor::engine(),
+            reason: "once more".to_owned(),
+        };
+        let history = |events: &[&Event]| {
+            let numbered = (0..).zip(events);
+            let recorded: Vec<Recorded> = numbered
+                .map(|(seq, event)| Recorded {
+                    seq,
+                    at: later(Timestamp::UNIX_EPOCH, Span::minutes(seq.try_into().unwrap())),
+                    event: (*event).clone(),
+                })
+                .collect();
+            end_of(&recorded)
+        };
+        let at = |minutes| Some(later(Timestamp::UNIX_EPOCH, Span::minutes(minutes)));
+        assert_eq!(history(&[]), None);
+        assert_eq!(history(&[&closed]), at(0));
+        assert_eq!(history(&[&closed, &noted]), at(0));
+        assert_eq!(history(&[&closed, &again]), None);
+        assert_eq!(history(&[&closed, &again, &closed, &noted]), at(2));
     }
 }

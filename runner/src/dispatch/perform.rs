@@ -19,6 +19,7 @@ use state::event::{Intended, Outcome, ProbeAnswer, Started, StartedBy};
 use state::store::{IncidentUpdate, Measure, MeasureChange, StoreError};
 
 use super::Dispatcher;
+use super::overlap::{covers, same_target};
 
 /// What came of an intent.
 pub(super) struct Answer {
@@ -101,14 +102,15 @@ impl Dispatcher {
         }
     }
 
-    /// What the commit of an outcome also stores.
+    /// What the commit of an outcome also stores. An outcome that is known must not be lost, so a
+    /// register that cannot be read lifts nothing: what it lists is taken back at its end.
     pub(super) async fn house_changes(
         &self,
         started: &Started,
         intended: &Intended,
         changes: Vec<HouseChange>,
         now: Timestamp,
-    ) -> Result<(Vec<IncidentUpdate>, Vec<MeasureChange>), StoreError> {
+    ) -> (Vec<IncidentUpdate>, Vec<MeasureChange>) {
         let mut updates = Vec::new();
         let mut measures = Vec::new();
         for change in changes {
@@ -146,14 +148,21 @@ impl Dispatcher {
                         inverse_arguments: inverse_arguments.unwrap_or_default(),
                     })));
                 }
-                HouseChange::LiftMeasures { kind, target } => {
+                HouseChange::LiftMeasures {
+                    kind,
+                    target,
+                    direction,
+                } => {
+                    let held = self.held(started, now).await.unwrap_or_else(|error| {
+                        tracing::error!(run = %started.run, %error, "The register of measures could not be read; nothing is lifted in it.");
+                        Vec::new()
+                    });
                     measures.extend(
-                        self.held(started, now)
-                            .await?
-                            .into_iter()
+                        held.into_iter()
                             .filter(|one| {
                                 one.kind == kind
-                                    && one.target == target
+                                    && same_target(&one.target, &target)
+                                    && covers(direction.as_deref(), one.direction.as_deref())
                                     && intended.connections.contains(&one.connection)
                             })
                             .map(|one| MeasureChange::Lifted {
@@ -165,7 +174,7 @@ impl Dispatcher {
                 }
             }
         }
-        Ok((updates, measures))
+        (updates, measures)
     }
 
     /// The measures that an action may have taken back: those of the entity that are in force or
