@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use runner::demo;
 use serde_json::Value;
-use state::event::{Event, RefusalKind};
+use state::event::{Event, RefusalKind, RunStatus};
 use state::store::StoreError;
 use tests::hooked::{Hook, Write};
 use tests::soc::{self, Soc};
@@ -47,6 +47,9 @@ impl Hook for FullOnce {
         self.commits.lock().unwrap().push(write.events.clone());
     }
 }
+
+const BLOCK: &str = "  block:\n    uses: block.ip\n    with:\n      ip: ${{ incident.network.source_ip }}\n      \
+                     direction: inbound\n      reason: \"{{incident.ref}}\"\n      for: 1h\n";
 
 /// The alert of the demonstration, from another address.
 fn alert(number: u8) -> Vec<u8> {
@@ -108,9 +111,7 @@ async fn answers_that_arrive_together_share_a_commit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_block_counts_before_it_is_durable() {
-    let block = "  block:\n    uses: block.ip\n    with:\n      ip: ${{ incident.network.source_ip }}\n      \
-                 direction: inbound\n      reason: \"{{incident.ref}}\"\n      for: 1h\n";
-    let soc = soc_with(block, "blocks_per_entity_hour = 2\n").await;
+    let soc = soc_with(BLOCK, "blocks_per_entity_hour = 2\n").await;
     // The first block is decided, and for a while not on the disk.
     let hook = FullOnce::at(|event| matches!(event, Event::Intended(_)));
     let app = open(&soc, Arc::clone(&hook) as Arc<dyn Hook>).await;
@@ -133,4 +134,39 @@ async fn a_block_counts_before_it_is_durable() {
         )
     });
     assert_eq!((intended.count(), refused.count()), (2, 3));
+}
+
+/// Fails one commit with a block, as a damaged index would.
+#[derive(Default)]
+struct FailsOnce(Mutex<bool>);
+
+impl Hook for FailsOnce {
+    fn before(&self, write: &Write) -> Result<(), StoreError> {
+        let mut failed = self.0.lock().unwrap();
+        if !*failed
+            && write
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::Intended(_)))
+        {
+            *failed = true;
+            return Err(StoreError::Damaged {
+                place: "a test".to_owned(),
+                reason: "so that the write fails".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_that_was_not_stored_does_not_count_against_itself() {
+    let soc = soc_with(BLOCK, "blocks_per_entity_hour = 1\n").await;
+    let app = open(&soc, Arc::new(FailsOnce::default())).await;
+    let operations = app.as_operator();
+    let mapper = Content::Mapper("suricata".to_owned());
+    soc::submit(&operations, mapper, alert(1)).await.unwrap();
+    let runs = soc::settled(&operations, 1).await.unwrap();
+    assert_eq!(runs[0].status, RunStatus::Succeeded, "{}", runs[0].note);
+    app.close().await;
 }

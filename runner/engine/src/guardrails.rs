@@ -91,7 +91,7 @@ fn rule(question: &Question<'_>, chosen: Ruled<Vec<&Connection>>, effect: Effect
         target::examine(question, &mut arguments)?;
     }
     let until = match question.repeated {
-        Some(repeated) => repeated.until,
+        Some(repeated) => still_to_come(repeated.until, question.around.now)?,
         None => duration::end_of_effect(question, &mut arguments)?,
     };
     let marking = marking::of_step(question.run, &arguments);
@@ -115,6 +115,17 @@ fn rule(question: &Question<'_>, chosen: Ruled<Vec<&Connection>>, effect: Effect
         recovery,
         until,
     })
+}
+
+/// The end of an effect that is to be attempted again, if it has not come meanwhile.
+fn still_to_come(until: Option<Timestamp>, now: Timestamp) -> Ruled<Option<Timestamp>> {
+    match until {
+        Some(until) if until <= now => Err((
+            RefusalKind::Policy,
+            format!("it was to end at {until}, which has passed"),
+        )),
+        other => Ok(other),
+    }
 }
 
 /// What the action may do to the world, here. For `http.request` the connection says it.

@@ -195,6 +195,12 @@ impl Run {
         }
     }
 
+    /// When the first attempt of a path's step was intended. What was sent for the path was sent
+    /// no earlier.
+    pub fn begun_at(&self, plan: &Plan, path: &Path) -> Option<Timestamp> {
+        self.steps.get(Spot::of(plan, path)?.step)?.started_at
+    }
+
     pub(crate) fn place(&self, spot: Spot) -> Option<&Place> {
         self.steps.get(spot.step)?.place(spot.item)
     }

@@ -76,6 +76,17 @@ impl Budget {
         Turn { recent, entity, now }
     }
 
+    /// Forgets blocks that were counted and whose decision was not stored.
+    pub(super) fn take_back(&self, keys: &[EffectKey]) {
+        if !keys.is_empty() {
+            let mut recent = self.recent();
+            recent.keys.retain(|key| !keys.contains(key));
+            recent
+                .blocks
+                .retain(|block| block.key.as_ref().is_none_or(|key| !keys.contains(key)));
+        }
+    }
+
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,14 +114,17 @@ impl Recent {
             }));
     }
 
-    fn add(&mut self, entity: &EntityId, key: &EffectKey, now: Timestamp) {
-        if self.keys.insert(key.clone()) {
+    /// Whether it was not counted before.
+    fn add(&mut self, entity: &EntityId, key: &EffectKey, now: Timestamp) -> bool {
+        let new = self.keys.insert(key.clone());
+        if new {
             self.blocks.push_back(Block {
                 at: now,
                 entity: Some(entity.clone()),
                 key: Some(key.clone()),
             });
         }
+        new
     }
 
     fn forget_before(&mut self, since: Timestamp) {
@@ -133,16 +147,18 @@ impl Turn<'_> {
         }
     }
 
-    /// Counts the blocks that were just decided. One whose commit then fails stays counted for its
-    /// hour, which errs on the side of asking too early.
-    pub(super) fn count(&mut self, events: &[Event]) {
+    /// Counts the blocks that were just decided, and gives the keys of those that are new.
+    pub(super) fn count(&mut self, events: &[Event]) -> Vec<EffectKey> {
+        let mut counted = Vec::new();
         for event in events {
             if let Event::Intended(intended) = event
                 && is_block(&intended.action)
+                && self.recent.add(self.entity, &intended.key, self.now)
             {
-                self.recent.add(self.entity, &intended.key, self.now);
+                counted.push(intended.key.clone());
             }
         }
+        counted
     }
 }
 

@@ -31,6 +31,8 @@ use keep::Order;
 
 /// Times a worker that may stay loaded before it lets go of a run that only waits.
 const NEAR: Duration = Duration::from_secs(2);
+/// The shortest a worker sleeps before a time that has come.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 /// The longest a worker sleeps with effects under way before it looks again.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
@@ -50,6 +52,13 @@ struct Loaded {
     entity: Arc<Entity>,
     facts: Arc<serde_json::Value>,
     may_block: bool,
+}
+
+impl Loaded {
+    /// The time from which a far end is searched for what a path did.
+    fn begun_at(&self, path: &Path) -> Option<Timestamp> {
+        self.run.begun_at(&self.compiled.plan, path)
+    }
 }
 
 /// Why a worker gives up.
@@ -142,6 +151,7 @@ impl Worker {
         // It also decides everything that follows, so a run that shall go on has gone on.
         self.step(&mut loaded, Command::Recover).await?;
         let mut next = (!matches!(first, Message::Go)).then_some(first);
+        let mut woken_for = None;
         loop {
             if let Some(message) = next.take() {
                 self.heed(&mut loaded, message).await?;
@@ -158,7 +168,15 @@ impl Worker {
             let sleep = match wake_at {
                 // A worker that comes to rest only waits for what it has sent.
                 Some(at) if !self.dispatcher.is_draining() => {
-                    crate::clock::until(self.dispatcher.now(), at).max(Duration::from_millis(1))
+                    let now = self.dispatcher.now();
+                    // A time that has come and was decided on stays until its answer is there.
+                    let shortest = if at <= now && woken_for == Some(at) {
+                        NEAR
+                    } else {
+                        SHORTEST_SLEEP
+                    };
+                    woken_for = (at <= now).then_some(at);
+                    crate::clock::until(now, at).max(shortest)
                 }
                 _ => LONGEST_SLEEP,
             };
@@ -230,17 +248,20 @@ impl Worker {
         }
         let now = self.dispatcher.now();
         for work in engine::effects(&loaded.run, now) {
-            let (intended, probe) = match work {
-                Work::Perform(intended) => (intended, false),
+            let (intended, probe, at) = match work {
+                Work::Perform(intended) => (intended, false, now),
                 // Asking may also wait for the next start.
                 Work::Probe(_) if self.dispatcher.is_draining() => continue,
-                Work::Probe(intended) => (intended, true),
+                Work::Probe(intended) => {
+                    let at = loaded.begun_at(&intended.path).unwrap_or(now);
+                    (intended, true, at)
+                }
             };
             if under_way.insert((intended.path.clone(), probe)) {
                 let call = call(
                     &loaded.started,
                     &intended,
-                    now,
+                    at,
                     &loaded.entity,
                     &loaded.operator,
                     &loaded.facts,
@@ -291,7 +312,7 @@ impl Worker {
             let (updates, measures) = self
                 .dispatcher
                 .house_changes(&loaded.started, &intended, changes, now)
-                .await?;
+                .await;
             orders.push(Order {
                 command,
                 updates,

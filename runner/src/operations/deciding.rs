@@ -179,7 +179,11 @@ impl LocalOperations {
             .map_err(not_started)?;
         let run = new.clone();
         let command = Command::Rerun { run, actor, reason };
-        self.dispatcher.decide(&old.run, command).await.map_err(refused)?;
+        // The new run has begun and names the old one. To answer with an error now would make
+        // somebody start it once more.
+        if let Err(error) = self.dispatcher.decide(&old.run, command).await {
+            tracing::warn!(run = %old.run, again_as = %new, %error, "A run does not say that it was started again; the new one does.");
+        }
         Ok(new)
     }
 

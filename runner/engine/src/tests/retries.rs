@@ -104,6 +104,46 @@ fn it_never_comes_back_earlier_than_asked_and_gives_up_when_that_is_too_long() {
 }
 
 #[test]
+fn a_block_is_not_tried_again_after_its_own_end() {
+    for (lasts, attempts, status) in [("5m", 1, "refused"), ("2h", 2, "succeeded")] {
+        let scene = Scene::new(&format!(
+            "
+trigger: {{incident: [phishing]}}
+limits: {{pap: green}}
+may: [contain]
+steps:
+  block:
+    name: Block
+    uses: block.ip
+    retry: {{attempts: 3, backoff: 30m..1h, errors: [throttled]}}
+    with: {{ip: \"203.0.113.7\", reason: r, for: {lasts}}}
+"
+        ));
+        let world = scene.world().script(
+            "block",
+            [
+                fails(ErrorKind::Throttled),
+                Reply::Done(serde_json::json!({"ip": "203.0.113.7", "list": "ip"})),
+            ],
+        );
+        let run = scene.play(world);
+        let found = step(&scene, &run, "block");
+        assert_eq!(calls(&run).len(), attempts, "{lasts}");
+        assert_eq!(found.status.word(), status, "{lasts}: {:?}", found.reason);
+    }
+}
+
+#[test]
+fn what_a_probe_looks_for_was_sent_no_earlier_than_the_first_intent() {
+    let scene = Scene::new(SEARCH);
+    let events = after(&scene, Span::minutes(30));
+    let run = crate::Run::fold(&scene.plan, &events).expect("a history");
+    let begun = run.begun_at(&scene.plan, &Path::step("seen"));
+    assert_eq!(begun, Some(noon()));
+    assert_eq!(run.begun_at(&scene.plan, &Path::step("absent")), None);
+}
+
+#[test]
 fn jitter_depends_on_the_run_and_on_nothing_else() {
     let run = |n| RunId::from_parts(n, u128::from(n));
     let wait = |n| {

@@ -9,6 +9,7 @@ use engine::{BlockCounts, Command, Refusal, Run};
 use jiff::Timestamp;
 use playbooks::plan::Plan;
 use state::event::{Event, Mode, Recorded};
+use state::ids::EffectKey;
 use state::store::{Commit, IncidentUpdate, MeasureChange, StoreError};
 
 use super::{Loaded, Trouble, Worker};
@@ -17,6 +18,15 @@ use crate::dispatch::budget::Turn;
 
 /// Waits between two tries to commit while the disk is full.
 const FULL_DISK_PAUSE: Duration = Duration::from_secs(2);
+
+/// What follows from a command.
+struct Decided {
+    events: Vec<Event>,
+    /// New work was left out of it because the process comes to rest.
+    cut: bool,
+    /// Blocks in it that count from now on.
+    counted: Vec<EffectKey>,
+}
 
 /// What was decided and is to be made durable.
 struct Decision {
@@ -66,7 +76,7 @@ impl Worker {
         } = order.into();
         let mut also = (updates, measures);
         loop {
-            let (events, cut) = match self.decide(loaded, &loaded.run, command, now)? {
+            let Decided { events, cut, counted } = match self.decide(loaded, &loaded.run, command, now)? {
                 Ok(decided) => decided,
                 Err(refusal) => return Ok(Some(refusal)),
             };
@@ -80,10 +90,19 @@ impl Worker {
                 updates,
                 measures,
             };
-            let kept = self.keep(loaded, decision, now).await?;
+            let kept = self.keep(loaded, decision, now).await;
+            let whole = kept.as_ref().is_ok_and(|kept| kept.whole);
+            if !whole {
+                // What is stored of it is learnt again.
+                self.dispatcher.inner.budget.take_back(&counted);
+            }
+            kept?;
             self.dispatcher.inner.feed.changed(&self.run);
-            if kept.whole {
+            if whole {
                 return Ok(None);
+            }
+            if loaded.may_block {
+                self.learn(&loaded.started.entity, &loaded.run).await?;
             }
             // Something was recorded otherwise than decided; what follows is decided again.
             command = Command::Advance;
@@ -112,13 +131,15 @@ impl Worker {
             updates: Vec::new(),
             measures: Vec::new(),
         };
+        let mut counted = Vec::new();
         for order in orders {
-            let Ok((events, cut)) = self.decide(loaded, &run, order.command.clone(), now)? else {
+            let Ok(decided) = self.decide(loaded, &run, order.command.clone(), now)? else {
                 continue;
             };
-            fold(&loaded.compiled.plan, &mut run, &events, now)?;
-            all.events.extend(events);
-            all.whole &= !cut;
+            fold(&loaded.compiled.plan, &mut run, &decided.events, now)?;
+            all.events.extend(decided.events);
+            all.whole &= !decided.cut;
+            counted.extend(decided.counted);
             all.updates.extend(order.updates.iter().cloned());
             all.measures.extend(order.measures.iter().cloned());
         }
@@ -138,7 +159,11 @@ impl Worker {
             updates: all.updates,
             measures: all.measures,
         };
-        match self.commit(commit).await {
+        let committed = self.commit(commit).await;
+        if committed.is_err() {
+            self.dispatcher.inner.budget.take_back(&counted);
+        }
+        match committed {
             Ok(()) => {
                 loaded.run = run;
                 self.dispatcher.inner.feed.changed(&self.run);
@@ -149,8 +174,7 @@ impl Worker {
         }
     }
 
-    /// What follows from a command, and whether new work was left out of it because the process
-    /// comes to rest. Blocks count from here on, before they are durable: two runs that decide at
+    /// What follows from a command. Blocks count from here on, before they are durable: two runs that decide at
     /// the same moment cannot both take the last one, and neither waits for the other's commit.
     fn decide(
         &self,
@@ -158,7 +182,7 @@ impl Worker {
         run: &Run,
         command: Command,
         now: Timestamp,
-    ) -> Result<Result<(Vec<Event>, bool), Refusal>, Trouble> {
+    ) -> Result<Result<Decided, Refusal>, Trouble> {
         let dispatcher = &self.dispatcher;
         let mut turn = loaded
             .may_block
@@ -174,12 +198,11 @@ impl Worker {
             }
         };
         let cut = dispatcher.is_draining() && batch::without_new_work(&mut events);
-        if let Some(turn) = &mut turn
-            && loaded.started.mode != Mode::Simulate
-        {
-            turn.count(&events);
-        }
-        Ok(Ok((events, cut)))
+        let counted = match &mut turn {
+            Some(turn) if loaded.started.mode != Mode::Simulate => turn.count(&events),
+            _ => Vec::new(),
+        };
+        Ok(Ok(Decided { events, cut, counted }))
     }
 
     /// Makes a decision durable, in as many commits as the store wants, and folds what is durable.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use engine::Run;
 use playbooks::compile::Bundle;
 use state::event::{Event, Recorded, Started};
+use state::ids::EntityId;
 
 use super::{Loaded, Trouble, Worker};
 use crate::dispatch::budget::is_block;
@@ -43,15 +44,7 @@ impl Worker {
             .values()
             .any(|step| is_block(&step.action.name));
         if may_block {
-            inner
-                .budget
-                .learn(
-                    &*inner.store,
-                    &started.entity,
-                    run.under_way(),
-                    self.dispatcher.now(),
-                )
-                .await?;
+            self.learn(&started.entity, &run).await?;
         }
         let facts = Arc::new(started.facts.clone());
         Ok(Loaded {
@@ -63,6 +56,17 @@ impl Worker {
             facts,
             may_block,
         })
+    }
+
+    /// Counts the blocks that a run has under way.
+    pub(super) async fn learn(&self, entity: &EntityId, run: &Run) -> Result<(), Trouble> {
+        let inner = &self.dispatcher.inner;
+        let now = self.dispatcher.now();
+        inner
+            .budget
+            .learn(&*inner.store, entity, run.under_way(), now)
+            .await?;
+        Ok(())
     }
 
     /// The revision the run pinned: from memory, else from the store.

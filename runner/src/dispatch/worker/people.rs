@@ -21,10 +21,47 @@ impl Worker {
     ) -> Result<Result<Heard, DecideError>, Trouble> {
         match decision {
             Decision::Give(command) => {
-                let refused = self.step(loaded, command).await?;
+                let order = self.with_what_it_leaves(loaded, command).await;
+                let refused = self.step(loaded, order).await?;
                 Ok(refused.map_or(Ok(Heard::Recorded), |refusal| Err(refusal.into())))
             }
             Decision::Ask { path, actor, reason } => self.ask(loaded, path, actor, reason).await,
+        }
+    }
+
+    /// An effect that a person found done is in force like any other: it enters the register, so
+    /// that it has an end.
+    async fn with_what_it_leaves(&self, loaded: &Loaded, command: Command) -> Order {
+        let Command::Settle {
+            path,
+            answer: Settlement::Done { .. },
+            ..
+        } = &command
+        else {
+            return command.into();
+        };
+        let dispatcher = &self.dispatcher;
+        let Some(intended) = loaded.run.in_doubt(&loaded.compiled.plan, path).cloned() else {
+            return command.into();
+        };
+        let begun = loaded.begun_at(path).unwrap_or_else(|| dispatcher.now());
+        let call = call(
+            &loaded.started,
+            &intended,
+            begun,
+            &loaded.entity,
+            &loaded.operator,
+            &loaded.facts,
+        );
+        let connection = intended.connections.first().map(String::as_str);
+        let changes = dispatcher.inner.registry.in_doubt(&call, connection);
+        let (updates, measures) = dispatcher
+            .house_changes(&loaded.started, &intended, changes, dispatcher.now())
+            .await;
+        Order {
+            command,
+            updates,
+            measures,
         }
     }
 
@@ -43,7 +80,7 @@ impl Worker {
         let call = call(
             &loaded.started,
             &intended,
-            dispatcher.now(),
+            loaded.begun_at(&path).unwrap_or_else(|| dispatcher.now()),
             &loaded.entity,
             &loaded.operator,
             &loaded.facts,
@@ -69,7 +106,7 @@ impl Worker {
         };
         let (updates, measures) = dispatcher
             .house_changes(&loaded.started, &intended, changes, dispatcher.now())
-            .await?;
+            .await;
         let settle = Command::Settle {
             path,
             answer,
