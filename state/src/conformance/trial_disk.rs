@@ -20,7 +20,8 @@ pub enum Fault {
     Full,
     /// A write fails, once, after a part of it was done.
     WriteFails,
-    /// A sync fails, once; what it should have made durable is lost at the next crash.
+    /// A sync fails, once; what it should have made durable can still be read, but no later sync
+    /// makes it durable: the next crash loses it, unless it is written again.
     SyncFails,
     /// The power goes: this and everything after it fails, until [`TrialDisk::crash`].
     PowerCut,
@@ -125,31 +126,44 @@ impl Content {
     fn resize(&mut self, length: usize) {
         let (least, most) = (self.now.len().min(length), self.now.len().max(length));
         self.now.resize(length, 0);
-        // New zero bytes need no touch of their own: the length carries them.
-        self.touch(least, most.min(least + SECTOR_BYTES));
+        // New zero bytes need no touch of their own: the length carries them. Of a cut, all goes.
+        let all = length == least;
+        self.touch(least, if all { most } else { most.min(least + SECTOR_BYTES) });
     }
 
     fn touch(&mut self, from: usize, to: usize) {
         self.dirty.extend(from / SECTOR_BYTES..to.div_ceil(SECTOR_BYTES));
     }
 
+    /// Makes the length and the dirty sectors durable. What a failed sync dropped is not dirty any
+    /// more: it is read as if it were there, and no later sync writes it.
+    fn sync(&mut self) {
+        self.synced.resize(self.now.len(), 0);
+        for sector in std::mem::take(&mut self.dirty) {
+            self.write_back(sector);
+        }
+    }
+
+    fn write_back(&mut self, sector: usize) {
+        let from = sector * SECTOR_BYTES;
+        let to = (from + SECTOR_BYTES).min(self.now.len()).min(self.synced.len());
+        if let (Some(new), Some(old)) = (self.now.get(from..to), self.synced.get_mut(from..to)) {
+            old.copy_from_slice(new);
+        }
+    }
+
     fn after_crash(&mut self, left: Left, random: &mut Random) {
         match left {
-            Left::Everything => self.synced.clone_from(&self.now),
+            // The kernel still has it all, and still owes what was not synced.
+            Left::Everything => return,
             Left::Synced => {}
             Left::Torn(_) => {
                 if self.now.len() != self.synced.len() && random.coin() {
                     self.synced.resize(self.now.len(), 0);
                 }
-                for sector in &self.dirty {
+                for sector in self.dirty.clone() {
                     if random.coin() {
-                        let from = sector * SECTOR_BYTES;
-                        let to = (from + SECTOR_BYTES).min(self.now.len()).min(self.synced.len());
-                        if let (Some(new), Some(old)) =
-                            (self.now.get(from..to), self.synced.get_mut(from..to))
-                        {
-                            old.copy_from_slice(new);
-                        }
+                        self.write_back(sector);
                     }
                 }
             }
@@ -211,8 +225,7 @@ impl TrialDisk {
             Left::Everything | Left::Synced => 0,
         });
         match left {
-            Left::Everything => state.synced_names = state.names.clone(),
-            Left::Synced => {}
+            Left::Everything | Left::Synced => {}
             Left::Torn(_) => {
                 let all: BTreeSet<PathBuf> = state
                     .names
@@ -230,7 +243,9 @@ impl TrialDisk {
                 }
             }
         }
-        state.names = state.synced_names.clone();
+        if left != Left::Everything {
+            state.names = state.synced_names.clone();
+        }
         for content in &mut state.contents {
             content.after_crash(left, &mut random);
         }
@@ -394,9 +409,7 @@ impl DiskFile for TrialFile {
             }
             _ => {}
         }
-        let content = state.content(self.content)?;
-        content.synced.clone_from(&content.now);
-        content.dirty.clear();
+        state.content(self.content)?.sync();
         Ok(())
     }
 }

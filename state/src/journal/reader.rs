@@ -73,6 +73,10 @@ impl JournalReader {
         files.remove(&segment);
     }
 
+    pub(super) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
     pub(super) fn folder(&self) -> &PathBuf {
         &self.folder
     }

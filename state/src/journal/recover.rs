@@ -5,6 +5,10 @@
 //! is cut off. Everything before the last group was durable once; if it does not fit now, it is
 //! damaged, and nothing is cut. Each frame says where its group begins, so a whole frame that
 //! comes later tells the two apart.
+//!
+//! What can be read is not yet durable: after a failed sync the kernel keeps the bytes, calls them
+//! clean, and no later sync writes them. So the last group is written once more before anything
+//! builds on it.
 
 use std::io;
 use std::path::Path;
@@ -15,7 +19,7 @@ use tracing::warn;
 use super::frame::{self, HEAD_BYTES, Hash, Head, SegmentHead};
 use super::reader::{Found, Frame, JournalReader};
 use super::{Journal, Position, create_segment, damaged, segment_path};
-use crate::disk::{Disk, read_up_to};
+use crate::disk::{Disk, DiskFile, read_up_to};
 use crate::store::StoreError;
 
 /// How far an index has read the journal.
@@ -83,6 +87,8 @@ struct Walk<'a> {
     at: Position,
     next_entry: u64,
     hash: Hash,
+    /// Where the group of the last frame begins; nothing when there is no frame.
+    group: Option<Position>,
 }
 
 /// Opens the journal in a folder, making it when there is none, and hands every frame after the
@@ -119,6 +125,7 @@ pub(crate) fn recover(
         at: Position::start_of(1),
         next_entry: 0,
         hash: [0; 32],
+        group: None,
     };
     if let Some(checkpoint) = checkpoint {
         if !checkpoint.is_of(&reader, segments) {
@@ -130,6 +137,7 @@ pub(crate) fn recover(
         walk.at = checkpoint.next;
         walk.next_entry = checkpoint.next_entry;
         walk.hash = checkpoint.last_hash;
+        walk.group = Some(reader.frame(checkpoint.last)?.head.group);
     }
     walk.all(segments, visit)?;
     walk.cut_tail(segment_bytes, checkpoint)?;
@@ -247,6 +255,7 @@ impl Walk<'_> {
             self.at = frame.next;
             self.hash = frame.hash;
             self.next_entry += u64::from(frame.head.entries);
+            self.group = Some(frame.head.group);
             visit(frame)?;
         }
         Ok(())
@@ -305,7 +314,24 @@ impl Walk<'_> {
             file.set_length(end).map_err(failed)?;
         }
         // What was read may so far be in memory only; the index and the world build on it now.
-        file.sync().map_err(failed)
+        self.write_again(&*file)
+            .and_then(|()| file.sync())
+            .and_then(|()| self.reader.disk().sync_folder(folder))
+            .map_err(|error| damaged(folder, self.at, format!("the end cannot be made durable: {error}")))
+    }
+
+    /// Writes the last group where it stands, and the segment's head: the only bytes whose sync
+    /// can have failed. All before was durable when they were written.
+    fn write_again(&self, file: &dyn DiskFile) -> io::Result<()> {
+        let head = read_up_to(file, 0, HEAD_BYTES)?;
+        file.write_at(&head, 0)?;
+        let Some(group) = self.group.filter(|group| group.segment == self.at.segment) else {
+            return Ok(());
+        };
+        let start = u64::from(group.offset);
+        let length = u64::from(self.at.offset).saturating_sub(start);
+        let bytes = read_up_to(file, start, usize::try_from(length).unwrap_or(usize::MAX))?;
+        file.write_at(&bytes, start)
     }
 }
 

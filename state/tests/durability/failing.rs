@@ -103,3 +103,45 @@ async fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     }
     assert!(stopped_in_all >= 30, "only {stopped_in_all} stores stopped");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_failed_sync_left_readable_is_durable_before_a_later_start_builds_on_it() {
+    let expected = expected().await;
+    let mut went_on = 0;
+    for keep_index in [true, false] {
+        for at in 0..45 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let disk = TrialDisk::default();
+            disk.plan(at, Fault::SyncFails);
+            let mut there = 0;
+            if let Ok(opened) = EmbeddedStore::open(folder.path(), options(&disk)) {
+                while there < STEPS && step(&*opened.store, there).await.is_ok() {
+                    there += 1;
+                }
+            }
+            // The process starts again; the machine, and what it has in memory, stays.
+            disk.crash(Left::Everything);
+            if !keep_index {
+                // The folder may not be there yet.
+                let _absent = std::fs::remove_dir_all(folder.path().join("index"));
+            }
+            let opened = EmbeddedStore::open(folder.path(), options(&disk)).expect("opened");
+            let found = everything(&*opened.store).await.expect("read");
+            let there = (there..=there + 1)
+                .find(|number| expected.get(*number) == Some(&found))
+                .unwrap_or_else(|| panic!("change {at}: {there} were acknowledged, found\n{found}"));
+            for number in there..STEPS {
+                step(&*opened.store, number).await.expect("stored");
+                went_on += 1;
+            }
+            drop(opened);
+            // Then the power goes.
+            disk.crash(Left::Synced);
+            let opened = EmbeddedStore::open(folder.path(), options(&disk))
+                .unwrap_or_else(|error| panic!("change {at}: {error}"));
+            let found = everything(&*opened.store).await.expect("read");
+            assert_eq!(Some(&found), expected.last(), "change {at}");
+        }
+    }
+    assert!(went_on >= 200, "only {went_on} writes followed a failed sync");
+}
