@@ -17,7 +17,10 @@ const FILE_MODE: u32 = 0o600;
 
 /// A place with files.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
-    /// Makes a folder and those above it, for the owner only. Fine when it is there.
+    /// Whether there is a folder of this name.
+    fn is_folder(&self, folder: &Path) -> io::Result<bool>;
+    /// Makes a folder and those above it, for the owner only. Fine when it is there. Its name is
+    /// durable when the folder above was synced.
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
     /// The names in a folder, in no order.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
@@ -54,6 +57,14 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
 pub struct LocalDisk;
 
 impl Disk for LocalDisk {
+    fn is_folder(&self, folder: &Path) -> io::Result<bool> {
+        match fs::metadata(folder) {
+            Ok(meta) => Ok(meta.is_dir()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
     }
@@ -119,6 +130,53 @@ impl DiskFile for LocalFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+}
+
+/// Makes a folder and those above it, and makes their names durable: what is synced inside a
+/// folder is lost with a name that is not.
+pub(crate) fn create_folder(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    let mut missing = Vec::new();
+    for place in folder.ancestors().filter(|place| !place.as_os_str().is_empty()) {
+        if disk.is_folder(place)? {
+            synced_before(disk, place)?;
+            break;
+        }
+        missing.push(place);
+    }
+    // One by one, so that at most the last is there without being durable.
+    for place in missing.into_iter().rev() {
+        disk.create_folder(place)?;
+        // A failed sync is never "no room": what is on the device is not known any more.
+        disk.sync_folder(above(place)).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+/// Makes the name of a folder durable that was there already: whoever made it may have ended
+/// before the sync. Where we may not even look, or where nothing can be written, it was not us.
+fn synced_before(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    match disk.sync_folder(above(folder)) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced.map_err(io::Error::other),
+    }
+}
+
+/// The folder that holds a name.
+fn above(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) => Path::new("."),
+        None => path,
     }
 }
 

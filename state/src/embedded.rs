@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::access::OperatorProof;
-use crate::disk::{Disk, LocalDisk};
+use crate::disk::{self, Disk, LocalDisk};
 use crate::index::{self, Index, Staged, keys, project};
 use crate::journal::{self, Checkpoint, Frame, Journal, JournalReader, Recovered, SEGMENT_BYTES};
 use crate::store::StoreError;
@@ -55,7 +55,8 @@ const FRAMES_PER_BATCH: usize = 512;
 pub struct Options {
     /// Bytes of a journal segment, at least 2 MiB. Each is reserved in full when it begins.
     pub segment_bytes: u64,
-    /// The disk under journal and files. Tests put a failing one here.
+    /// The disk under the folder, journal and files. Tests put a failing one here, in a folder that
+    /// is there already: index and lock are on the machine's own.
     pub disk: Arc<dyn Disk>,
 }
 
@@ -144,13 +145,13 @@ impl EmbeddedStore {
             folder: named(),
             reason,
         };
-        LocalDisk.create_folder(folder).map_err(unusable)?;
+        let Options { segment_bytes, disk } = options;
+        disk::create_folder(&*disk, folder).map_err(unusable)?;
         std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(unusable)?;
         let lock = FolderLock::take(folder).map_err(|error| match error {
             LockError::Held(pid) => OpenError::InUse { folder: named(), pid },
             LockError::Failed(reason) => unusable(reason),
         })?;
-        let Options { segment_bytes, disk } = options;
         let files = Files::open(Arc::clone(&disk), folder.join("files")).map_err(unusable)?;
         let place = Place {
             folder: folder.to_owned(),

@@ -51,6 +51,8 @@ struct State {
     contents: Vec<Content>,
     names: BTreeMap<PathBuf, usize>,
     synced_names: BTreeMap<PathBuf, usize>,
+    folders: BTreeSet<PathBuf>,
+    synced_folders: BTreeSet<PathBuf>,
     changes: u64,
     plan: Option<(u64, Fault)>,
     full: bool,
@@ -98,6 +100,27 @@ impl State {
         self.contents
             .get_mut(number)
             .ok_or_else(|| io::Error::other("no such content"))
+    }
+
+    /// Keeps the names that are durable, and of folders some of the others. What was in a folder
+    /// is lost with its name.
+    fn lose_names(&mut self, left: Left, random: &mut Random) {
+        let mut kept = BTreeSet::new();
+        // A folder comes before what is in it.
+        for folder in &self.folders {
+            let durable = self.synced_folders.contains(folder);
+            let reached = folder
+                .parent()
+                .is_none_or(|above| above.parent().is_none() || kept.contains(above));
+            if reached && (durable || (matches!(left, Left::Torn(_)) && random.coin())) {
+                kept.insert(folder.clone());
+            }
+        }
+        self.synced_names
+            .retain(|path, _| path.parent().is_some_and(|folder| kept.contains(folder)));
+        self.names = self.synced_names.clone();
+        self.folders.clone_from(&kept);
+        self.synced_folders = kept;
     }
 
     fn name(&self, path: &Path) -> io::Result<usize> {
@@ -244,7 +267,7 @@ impl TrialDisk {
             }
         }
         if left != Left::Everything {
-            state.names = state.synced_names.clone();
+            state.lose_names(left, &mut random);
         }
         for content in &mut state.contents {
             content.after_crash(left, &mut random);
@@ -252,6 +275,13 @@ impl TrialDisk {
         state.off = false;
         state.full = false;
         state.plan = None;
+    }
+
+    /// Whether the names of a folder and of all above it survive a crash.
+    pub fn is_durable(&self, folder: &Path) -> bool {
+        let state = lock(&self.state);
+        let mut named = folder.ancestors().filter(|place| place.parent().is_some());
+        named.all(|place| state.synced_folders.contains(place))
     }
 
     /// The bytes of a file, changed at will: bit rot, or a hand in the wrong place.
@@ -266,7 +296,17 @@ impl TrialDisk {
 }
 
 impl Disk for TrialDisk {
-    fn create_folder(&self, _folder: &Path) -> io::Result<()> {
+    fn is_folder(&self, folder: &Path) -> io::Result<bool> {
+        Ok(folder.parent().is_none() || lock(&self.state).folders.contains(folder))
+    }
+
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if state.off {
+            return Err(io::Error::other("the power is gone"));
+        }
+        let places = folder.ancestors().filter(|place| place.parent().is_some());
+        state.folders.extend(places.map(Path::to_owned));
         Ok(())
     }
 
@@ -293,6 +333,9 @@ impl Disk for TrialDisk {
             .map(|(path, content)| (path.clone(), *content))
             .collect();
         state.synced_names.extend(here);
+        let inside = |path: &&PathBuf| path.parent() == Some(folder);
+        let folders: Vec<PathBuf> = state.folders.iter().filter(inside).cloned().collect();
+        state.synced_folders.extend(folders);
         Ok(())
     }
 
@@ -303,6 +346,9 @@ impl Disk for TrialDisk {
         }
         if state.full {
             return Err(io::ErrorKind::StorageFull.into());
+        }
+        if path.parent().is_none_or(|folder| !state.folders.contains(folder)) {
+            return Err(io::ErrorKind::NotFound.into());
         }
         if state.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());

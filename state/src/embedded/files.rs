@@ -36,7 +36,7 @@ pub(super) struct Files {
 impl Files {
     /// Opens the folder and removes what was left half-written.
     pub(super) fn open(disk: Arc<dyn Disk>, folder: PathBuf) -> io::Result<Self> {
-        disk.create_folder(&folder)?;
+        disk::create_folder(&*disk, &folder)?;
         for name in disk.list(&folder)? {
             if name.starts_with(TEMPORARY) {
                 disk.remove(&folder.join(name))?;
@@ -70,8 +70,7 @@ impl Files {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let there = self.disk.open(&path).and_then(|file| file.length()).ok() == Some(length);
         if !there {
-            self.disk.create_folder(&folder)?;
-            self.disk.sync_folder(&self.folder).map_err(io::Error::other)?;
+            disk::create_folder(&*self.disk, &folder)?;
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let temporary = self.folder.join(format!("{TEMPORARY}{number}"));
             let file = self.disk.create(&temporary)?;

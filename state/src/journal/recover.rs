@@ -19,7 +19,7 @@ use tracing::warn;
 use super::frame::{self, HEAD_BYTES, Hash, Head, SegmentHead};
 use super::reader::{Found, Frame, JournalReader};
 use super::{Journal, Position, create_segment, damaged, segment_path};
-use crate::disk::{Disk, DiskFile, read_up_to};
+use crate::disk::{self, Disk, DiskFile, read_up_to};
 use crate::store::StoreError;
 
 /// How far an index has read the journal.
@@ -104,7 +104,7 @@ pub(crate) fn recover(
     let failed = |error: io::Error| StoreError::Stopped {
         reason: format!("the journal in {} cannot be opened: {error}", folder.display()).into(),
     };
-    disk.create_folder(folder).map_err(failed)?;
+    disk::create_folder(&**disk, folder).map_err(failed)?;
     let mut segments = count_segments(&**disk, folder)?;
     let reader = Arc::new(JournalReader::new(Arc::clone(disk), folder.to_owned()));
     if segments > 0 && drop_unborn(&**disk, &reader, folder, segments)? {

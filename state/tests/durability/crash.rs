@@ -157,3 +157,18 @@ async fn of_many_writers_each_acknowledged_write_survives() {
     }
     assert!(groups >= 60, "the power went after {groups} changes in all");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_folders_of_what_was_acknowledged_survive_with_it() {
+    let expected = expected().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = TrialDisk::default();
+    assert_eq!(life(folder.path(), &disk, 0).await, STEPS);
+    for below in ["", "journal", "files"] {
+        assert!(disk.is_durable(&folder.path().join(below)), "{below}");
+    }
+    disk.crash(Left::Synced);
+    let opened = EmbeddedStore::open(folder.path(), options(&disk)).expect("opened");
+    let found = everything(&*opened.store).await.expect("read");
+    assert_eq!(Some(&found), expected.last());
+}
