@@ -54,6 +54,7 @@ struct State {
     folders: BTreeSet<PathBuf>,
     synced_folders: BTreeSet<PathBuf>,
     changes: u64,
+    open_files: usize,
     plan: Option<(u64, Fault)>,
     full: bool,
     off: bool,
@@ -69,6 +70,12 @@ pub struct TrialDisk {
 struct TrialFile {
     state: Arc<Mutex<State>>,
     content: usize,
+}
+
+impl Drop for TrialFile {
+    fn drop(&mut self) {
+        lock(&self.state).open_files -= 1;
+    }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -227,6 +234,11 @@ impl TrialDisk {
         lock(&self.state).changes
     }
 
+    /// Files that are open at this moment.
+    pub fn open_files(&self) -> usize {
+        lock(&self.state).open_files
+    }
+
     /// Plans what goes wrong with the change of this number.
     pub fn plan(&self, change: u64, fault: Fault) {
         lock(&self.state).plan = Some((change, fault));
@@ -356,14 +368,24 @@ impl Disk for TrialDisk {
         let content = state.contents.len();
         state.contents.push(Content::default());
         state.names.insert(path.to_owned(), content);
+        state.open_files += 1;
         let state = Arc::clone(&self.state);
         Ok(Arc::new(TrialFile { state, content }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let content = lock(&self.state).name(path)?;
+        let mut state = lock(&self.state);
+        let content = state.name(path)?;
+        state.open_files += 1;
         let state = Arc::clone(&self.state);
         Ok(Arc::new(TrialFile { state, content }))
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        let mut state = lock(&self.state);
+        let number = state.name(path)?;
+        let length = state.content(number)?.now.len();
+        Ok(u64::try_from(length).unwrap_or(u64::MAX))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

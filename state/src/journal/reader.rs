@@ -15,6 +15,10 @@ use crate::store::StoreError;
 /// Bytes that are read ahead of a frame's head: most frames come with one call.
 const FIRST_READ_BYTES: usize = 4_096;
 
+/// Segments that are kept open; of a long journal most are read rarely, and a process may have
+/// about a thousand files.
+pub(super) const OPEN_SEGMENTS_MAX: usize = 64;
+
 /// A whole frame.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
@@ -55,7 +59,35 @@ pub(crate) enum Found {
 pub(crate) struct JournalReader {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-    files: Mutex<BTreeMap<u32, Arc<dyn DiskFile>>>,
+    open: Mutex<OpenSegments>,
+}
+
+/// At most [`OPEN_SEGMENTS_MAX`] segments; the one that was used longest ago makes room.
+#[derive(Debug, Default)]
+struct OpenSegments {
+    files: BTreeMap<u32, (u64, Arc<dyn DiskFile>)>,
+    /// Uses so far: the time of this set.
+    uses: u64,
+}
+
+impl OpenSegments {
+    fn get(&mut self, segment: u32) -> Option<Arc<dyn DiskFile>> {
+        self.uses += 1;
+        let (used, file) = self.files.get_mut(&segment)?;
+        *used = self.uses;
+        Some(Arc::clone(file))
+    }
+
+    fn put(&mut self, segment: u32, file: Arc<dyn DiskFile>) {
+        while self.files.len() >= OPEN_SEGMENTS_MAX {
+            let oldest = self.files.iter().min_by_key(|(_, (used, _))| *used);
+            let Some(oldest) = oldest.map(|(segment, _)| *segment) else {
+                break;
+            };
+            self.files.remove(&oldest);
+        }
+        self.files.insert(segment, (self.uses, file));
+    }
 }
 
 impl JournalReader {
@@ -63,14 +95,14 @@ impl JournalReader {
         Self {
             disk,
             folder,
-            files: Mutex::new(BTreeMap::new()),
+            open: Mutex::default(),
         }
     }
 
     /// Lets go of a segment that was removed.
     pub(super) fn forget(&self, segment: u32) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.remove(&segment);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.files.remove(&segment);
     }
 
     pub(super) fn disk(&self) -> &dyn Disk {
@@ -82,16 +114,16 @@ impl JournalReader {
     }
 
     pub(super) fn file(&self, position: Position) -> Result<Arc<dyn DiskFile>, StoreError> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = files.get(&position.segment) {
-            return Ok(Arc::clone(file));
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.get(position.segment) {
+            return Ok(file);
         }
         let path = segment_path(&self.folder, position.segment);
         let file = self
             .disk
             .open(&path)
             .map_err(|error| damaged(&self.folder, position, format!("it cannot be opened: {error}")))?;
-        files.insert(position.segment, Arc::clone(&file));
+        open.put(position.segment, Arc::clone(&file));
         Ok(file)
     }
 
@@ -99,8 +131,8 @@ impl JournalReader {
     pub(crate) fn bytes(&self, end: Position) -> Result<u64, StoreError> {
         let mut bytes = u64::from(end.offset);
         for segment in 1..end.segment {
+            let length = self.disk.length(&segment_path(&self.folder, segment));
             let at = Position::start_of(segment);
-            let length = self.file(at)?.length();
             bytes += length.map_err(|error| damaged(&self.folder, at, error.to_string()))?;
         }
         Ok(bytes)

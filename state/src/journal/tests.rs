@@ -196,6 +196,34 @@ fn segments_follow_each_other_without_gaps() {
 }
 
 #[test]
+fn a_bounded_number_of_segments_is_open_however_many_are_read() {
+    let most = reader::OPEN_SEGMENTS_MAX;
+    for (segments, kept) in [(most - 1, most - 1), (most, most), (most + 1, most)] {
+        let disk = TrialDisk::default();
+        let (mut journal, _) = open(&disk, SMALL).unwrap();
+        while usize::try_from(journal.end().segment).unwrap() < segments {
+            write(&mut journal, &[b"{}".to_vec()]);
+        }
+        let end = journal.end();
+        drop(journal);
+        assert_eq!(disk.open_files(), 0);
+
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let recovered = recover(&shared, Path::new(FOLDER), SMALL, None, &mut |_| Ok(())).unwrap();
+        let Recovered { journal, reader } = recovered.unwrap();
+        drop(journal);
+        assert_eq!(disk.open_files(), kept, "{segments} segments");
+        // One that was closed is opened again, and counting bytes opens none.
+        reader.frame(Position::start_of(2)).unwrap();
+        assert_eq!(disk.open_files(), kept, "{segments} segments");
+        drop(reader);
+        let fresh = JournalReader::new(shared, PathBuf::from(FOLDER));
+        assert!(fresh.bytes(end).unwrap() > 64 * u64::try_from(segments).unwrap());
+        assert_eq!(disk.open_files(), 0);
+    }
+}
+
+#[test]
 fn a_segment_that_was_never_born_is_removed() {
     let trial = trial(2);
     let next = segment_path(Path::new(FOLDER), 2);
