@@ -55,6 +55,7 @@ struct State {
     synced_folders: BTreeSet<PathBuf>,
     changes: u64,
     open_files: usize,
+    reads: u64,
     plan: Option<(u64, Fault)>,
     full: bool,
     off: bool,
@@ -239,6 +240,11 @@ impl TrialDisk {
         lock(&self.state).open_files
     }
 
+    /// Reads of files so far.
+    pub fn reads(&self) -> u64 {
+        lock(&self.state).reads
+    }
+
     /// Plans what goes wrong with the change of this number.
     pub fn plan(&self, change: u64, fault: Fault) {
         lock(&self.state).plan = Some((change, fault));
@@ -420,6 +426,7 @@ impl DiskFile for TrialFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = lock(&self.state);
+        state.reads += 1;
         let content = state.content(self.content)?;
         let rest = content.now.get(index(offset)..).unwrap_or_default();
         let count = rest.len().min(buffer.len());

@@ -104,6 +104,7 @@ impl Shared {
         places.insert(head.accepted.position());
         places.extend(head.decided.map(Place::position));
         self.listed_places(&keys::incident_history(entity, incident), &mut places)?;
+        self.listed_places(&keys::incident_repeats(entity, incident), &mut places)?;
         let mut runs: Vec<RunId> = Vec::new();
         self.index
             .each(&keys::incident_runs(entity, incident), &[], &mut |key, value| {

@@ -11,6 +11,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ids::{EffectKey, EntityId, IncidentId, RunId};
 
+/// The layout of the keys that an index was written with.
+pub(crate) const LAYOUT: &[u8] = b"\0la";
+/// The layout of this version, one more with each change of what lies where. An index of another
+/// is made again.
+pub(crate) const LAYOUT_NOW: &[u8] = b"2";
 /// How far the journal has been read into the index.
 pub(crate) const CHECKPOINT: &[u8] = b"\0ck";
 /// Prefix of the counters of references.
@@ -118,6 +123,11 @@ pub(crate) fn incidents(entity: &EntityId) -> Vec<u8> {
 /// Prefix of the frames about an incident beside its runs' own, oldest first.
 pub(crate) fn incident_history(entity: &EntityId, id: &IncidentId) -> Vec<u8> {
     with(entity, b'h', &key(&[id.as_str().as_bytes(), &[0]]))
+}
+/// Prefix of the frames that counted an incident again, oldest first. Apart from its history:
+/// there may be very many, and only the audit list reads them.
+pub(crate) fn incident_repeats(entity: &EntityId, id: &IncidentId) -> Vec<u8> {
+    with(entity, b'q', &key(&[id.as_str().as_bytes(), &[0]]))
 }
 /// Prefix of the runs of an incident, newest first.
 pub(crate) fn incident_runs(entity: &EntityId, id: &IncidentId) -> Vec<u8> {

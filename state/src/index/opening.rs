@@ -92,6 +92,17 @@ fn open_sled(path: &Path) -> Result<(Index, Option<Checkpoint>), String> {
     let checkpoint = bytes
         .map(|bytes| Checkpoint::read(&bytes).ok_or("its checkpoint is not one"))
         .transpose()?;
+    let layout = index.bytes(keys::LAYOUT).map_err(|error| error.to_string())?;
+    if checkpoint.is_some() && layout.as_deref() != Some(keys::LAYOUT_NOW) {
+        return Err("another version wrote it, with another layout".to_owned());
+    }
+    if checkpoint.is_none() {
+        let layout = super::with_sum(keys::LAYOUT, keys::LAYOUT_NOW);
+        index
+            .tree
+            .insert(keys::LAYOUT, layout)
+            .map_err(|error| error.to_string())?;
+    }
     Ok((index, checkpoint))
 }
 

@@ -148,7 +148,8 @@ impl Projection<'_, '_> {
         let (entity, mut head) = self.incident_head(id)?;
         head.count = head.count.saturating_add(1);
         self.staged.put(keys::incident(&entity, id), &head)?;
-        self.in_incident_history(&entity, id)?;
+        let key = keys::key(&[&keys::incident_repeats(&entity, id), &keys::ascending(self.first)]);
+        self.staged.put(key, &Place::new(self.at, 0))?;
         Ok(entity)
     }
 
