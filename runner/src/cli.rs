@@ -31,6 +31,7 @@ mod exit_code;
 mod help;
 mod incidents;
 mod junit;
+mod paging;
 mod playbook_files;
 mod print;
 mod project;
@@ -309,14 +310,6 @@ impl Session {
             6 => Exit::Refused,
             _ => Exit::Unreachable,
         }
-    }
-}
-
-/// The page a list asks for.
-fn page(page: &arguments::Page) -> state::store::PageRequest {
-    state::store::PageRequest {
-        after: page.cursor.clone(),
-        limit: page.limit,
     }
 }
 

@@ -32,11 +32,13 @@ pub(crate) fn cursor(page: &PageRequest) -> Result<Option<u64>, StoreError> {
     }
 }
 
-/// The page of these numbered rows, of which there may be one more than asked for.
-pub(crate) fn newest_first<T>(mut rows: Vec<(u64, T)>, limit: usize) -> Page<T> {
+/// The page of these numbered rows, of which there may be one more than asked for. `stopped` is
+/// the number of the last row that was looked at when there may be more behind it.
+pub(crate) fn newest_first<T>(mut rows: Vec<(u64, T)>, limit: usize, stopped: Option<u64>) -> Page<T> {
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|(number, _)| number.to_string());
+    let last = rows.last().filter(|_| more).map(|(number, _)| *number);
+    let next = last.or(stopped).map(|number| number.to_string());
     Page {
         rows: rows.into_iter().map(|(_, row)| row).collect(),
         next,

@@ -6,7 +6,7 @@ use web::operations::Myself;
 
 use super::arguments::Audit;
 use super::exit_code::Exit;
-use super::{Session, id, page, print};
+use super::{Session, id, paging, print};
 
 pub(crate) async fn audit(session: &Session, command: &Audit) -> Result<Exit, Exit> {
     let Audit::List {
@@ -34,8 +34,7 @@ pub(crate) async fn audit(session: &Session, command: &Audit) -> Result<Exit, Ex
         incident: incident.as_deref().map(|text| id(session, text)).transpose()?,
         kind: kind.clone(),
     };
-    let found = operations
-        .audit(&Myself, filter, page(rows))
+    let found = paging::full(rows, |page| operations.audit(&Myself, filter.clone(), page))
         .await
         .map_err(|error| session.failed(&error))?;
     print::list(

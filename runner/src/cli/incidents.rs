@@ -12,7 +12,7 @@ use web::view::{Content, MatchWord, Submission, Submitted};
 use super::arguments::{Incidents, Output, Page};
 use super::exit_code::Exit;
 use super::terminal::{defang, defang_name, safe};
-use super::{Session, id, page, print};
+use super::{Session, id, paging, print};
 use crate::intake::Mapper;
 
 /// Bytes of an incident file; the server's own limits are lower for JSON.
@@ -81,8 +81,7 @@ async fn list(
         },
         status: None,
     };
-    let found = operations
-        .incidents(&Myself, filter, page(rows))
+    let found = paging::full(rows, |page| operations.incidents(&Myself, filter.clone(), page))
         .await
         .map_err(|e| session.failed(&e))?;
     print::list(

@@ -15,7 +15,7 @@ use super::event_words::sentence;
 use super::exit_code::Exit;
 use super::run_view::{RunView, exit_of, next_commands, status_style};
 use super::terminal::safe;
-use super::{Connected, Session, decisions, id, incidents, page, print};
+use super::{Connected, Session, decisions, id, incidents, paging, print};
 
 /// `sortie run`.
 pub(crate) async fn run(session: &Session, arguments: &Run) -> Result<Exit, Exit> {
@@ -244,11 +244,11 @@ async fn list(session: &Session, connected: &Connected, arguments: &RunList) -> 
         playbook: arguments.playbook.clone(),
         status,
     };
-    let found = connected
-        .operations()
-        .runs(&Myself, filter, page(&arguments.page))
-        .await;
-    let found = found.map_err(|error| session.failed(&error))?;
+    let operations = connected.operations();
+    let found = paging::full(&arguments.page, |page| {
+        operations.runs(&Myself, filter.clone(), page)
+    });
+    let found = found.await.map_err(|error| session.failed(&error))?;
     print::list(
         &session.terminal,
         session.output,

@@ -17,7 +17,7 @@ use crate::index::{self, Merged, View as _, keys};
 use crate::journal::{Frame, Position};
 use crate::paging;
 use crate::record::{Owner, Record};
-use crate::store::{AuditFilter, AuditRecord, Page, PageRequest, StoreError};
+use crate::store::{AuditFilter, AuditRecord, PAGE_LOOKS_MAX, Page, PageRequest, StoreError};
 
 /// Collects one page.
 struct Collector<'a> {
@@ -27,6 +27,8 @@ struct Collector<'a> {
     from: u64,
     limit: usize,
     rows: Vec<AuditRecord>,
+    /// Frames looked at, at most [`PAGE_LOOKS_MAX`].
+    looks: usize,
     next: Option<String>,
     runs: BTreeMap<RunId, (EntityId, Option<IncidentId>)>,
 }
@@ -50,6 +52,7 @@ impl Shared {
             from: paging::cursor(page)?.unwrap_or(0),
             limit: paging::limit(page),
             rows: Vec::new(),
+            looks: 0,
             next: None,
             runs: BTreeMap::new(),
         };
@@ -61,7 +64,9 @@ impl Shared {
             collector.at(&places)?;
         } else if let Some(incident) = &filter.incident {
             let places = match self.incident_entity(incident)? {
-                Some(entity) if scope.covers(&entity) => self.incident_places(&entity, incident)?,
+                Some(entity) if scope.covers(&entity) => {
+                    self.incident_places(&entity, incident, collector.from)?
+                }
                 _ => BTreeSet::new(),
             };
             collector.at(&places)?;
@@ -92,11 +97,13 @@ impl Shared {
         Ok(places)
     }
 
-    /// Every frame that may have an entry of this incident.
+    /// Every frame that may have an entry of this incident. Of its repeats, which may be very many,
+    /// those that a page from this cursor can look at.
     fn incident_places(
         &self,
         entity: &EntityId,
         incident: &IncidentId,
+        cursor: u64,
     ) -> Result<BTreeSet<Position>, StoreError> {
         let mut places = BTreeSet::new();
         let head: Option<IncidentHead> = self.index.value(&keys::incident(entity, incident))?;
@@ -104,7 +111,12 @@ impl Shared {
         places.insert(head.accepted.position());
         places.extend(head.decided.map(Place::position));
         self.listed_places(&keys::incident_history(entity, incident), &mut places)?;
-        self.listed_places(&keys::incident_repeats(entity, incident), &mut places)?;
+        let repeats = keys::incident_repeats(entity, incident);
+        let from = keys::key(&[&repeats, &keys::ascending(cursor)]);
+        // One more than a page can look at, so that the page knows that there are more.
+        for (key, value) in self.index.entries(&repeats, &from, PAGE_LOOKS_MAX + 1)? {
+            places.insert(Place::position(index::decode(&key, &value)?));
+        }
         let mut runs: Vec<RunId> = Vec::new();
         self.index
             .each(&keys::incident_runs(entity, incident), &[], &mut |key, value| {
@@ -132,7 +144,7 @@ impl Shared {
 impl Collector<'_> {
     /// Frames at these places, in the journal's order.
     fn at(&mut self, places: &BTreeSet<Position>) -> Result<(), StoreError> {
-        for place in places {
+        for place in places.range(self.start()?..) {
             let frame = self.shared.reader.frame(*place)?;
             if !self.frame(&frame)? {
                 break;
@@ -195,6 +207,11 @@ impl Collector<'_> {
         if after <= self.from {
             return Ok(true);
         }
+        if self.looks >= PAGE_LOOKS_MAX {
+            self.next = Some(self.from.max(frame.head.first).to_string());
+            return Ok(false);
+        }
+        self.looks += 1;
         let mut record = lookup::decode(frame, &self.shared.files)?;
         let context = self.context(&record)?;
         if let Some(entity) = &context.entity

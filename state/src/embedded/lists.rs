@@ -10,13 +10,35 @@ use crate::index::heads::{IncidentHead, MeasureHead, Place, RunHead};
 use crate::index::{self, Merged, View as _, keys};
 use crate::paging;
 use crate::store::{
-    IncidentFilter, IncidentSummary, Measure, Page, PageRequest, RunFilter, RunRow, RunSummary, StoreError,
-    StoreFigures,
+    IncidentFilter, IncidentSummary, Measure, PAGE_LOOKS_MAX, Page, PageRequest, RunFilter, RunRow,
+    RunSummary, StoreError, StoreFigures,
 };
 
 /// The sort number after a cursor, in a list newest first.
 fn after(cursor: Option<u64>) -> u64 {
     cursor.map_or(0, |number| (!number).saturating_add(1))
+}
+
+/// Rows of lists that one page looks at, at most [`PAGE_LOOKS_MAX`].
+#[derive(Debug, Default)]
+struct Looks {
+    count: usize,
+    last: u64,
+    /// The last row that was looked at, when there was another one.
+    stopped: Option<u64>,
+}
+
+impl Looks {
+    /// Whether the row of this number may be looked at too.
+    fn at(&mut self, number: u64) -> bool {
+        if self.count >= PAGE_LOOKS_MAX {
+            self.stopped = Some(self.last);
+            return false;
+        }
+        self.count += 1;
+        self.last = number;
+        true
+    }
 }
 
 impl Shared {
@@ -58,10 +80,14 @@ impl Shared {
         let lists = entities.iter().map(keys::incidents).collect();
         let mut merged = Merged::new(&self.index, lists, from);
         let mut rows = Vec::new();
+        let mut looks = Looks::default();
         while rows.len() <= limit {
             let Some((list, sort, value)) = merged.next()? else {
                 break;
             };
+            if !looks.at(!sort) {
+                break;
+            }
             let id: IncidentId = index::decode(b"a list of incidents", &value)?;
             let entity = self.listed(entities.get(list))?;
             let head: Option<IncidentHead> = self.index.value(&keys::incident(entity, &id))?;
@@ -75,7 +101,7 @@ impl Shared {
                 }
             }
         }
-        Ok(paging::newest_first(rows, limit))
+        Ok(paging::newest_first(rows, limit, looks.stopped))
     }
 
     pub(super) fn runs_page(
@@ -107,10 +133,14 @@ impl Shared {
         };
         let mut merged = Merged::new(&self.index, lists, from);
         let mut rows = Vec::new();
+        let mut looks = Looks::default();
         while rows.len() <= limit {
             let Some((list, sort, value)) = merged.next()? else {
                 break;
             };
+            if !looks.at(!sort) {
+                break;
+            }
             let run: RunId = index::decode(b"a list of runs", &value)?;
             let entity = self.listed(entities.get(list))?;
             let head: Option<RunHead> = self.index.value(&keys::run(entity, &run))?;
@@ -124,7 +154,7 @@ impl Shared {
                 }
             }
         }
-        Ok(paging::newest_first(rows, limit))
+        Ok(paging::newest_first(rows, limit, looks.stopped))
     }
 
     fn listed<'e>(&self, entity: Option<&'e EntityId>) -> Result<&'e EntityId, StoreError> {

@@ -1,14 +1,16 @@
 //! The embedded store keeps the contract, and what it acknowledged.
 
+use std::future::Future;
 use std::sync::Mutex;
 
+use playbooks::incident::IncidentType;
 use playbooks::marking::Verdict;
 
 use super::*;
 use crate::access::Permission;
 use crate::conformance::samples::{accept, moment, new_incident, scope, update};
 use crate::conformance::trial_disk::TrialDisk;
-use crate::store::{AuditFilter, PageRequest, Store};
+use crate::store::{AuditFilter, IncidentFilter, PAGE_LOOKS_MAX, Page, PageRequest, Store};
 
 #[tokio::test]
 async fn keeps_the_contract() {
@@ -79,4 +81,65 @@ async fn an_index_of_another_layout_is_made_again() {
     drop(store);
     let store = open_on(folder.path(), &disk);
     assert_eq!(store.figures().await.unwrap().rebuilt, None);
+}
+
+/// Pages until the end, each with at most `limit` rows; rows of each page.
+async fn pages<T, F>(limit: usize, list: impl Fn(PageRequest) -> F) -> Vec<usize>
+where
+    F: Future<Output = Result<Page<T>, StoreError>>,
+{
+    let (mut after, mut counts) = (None, Vec::new());
+    loop {
+        let page = list(PageRequest { after, limit }).await.unwrap();
+        counts.push(page.rows.len());
+        after = page.next;
+        if after.is_none() {
+            return counts;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_looks_at_a_bounded_number_of_entries_and_says_where_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_on(folder.path(), &TrialDisk::default());
+    let (see, audit) = (scope(Permission::See, &[]), scope(Permission::Audit, &[]));
+    let phishing = IncidentFilter {
+        kind: Some(IncidentType::Phishing),
+        ..IncidentFilter::default()
+    };
+    let kind = AuditFilter {
+        kind: Some("no.such.kind".to_owned()),
+        ..AuditFilter::default()
+    };
+    let mut there = 0;
+    // One below, at, one above the bound, and far beyond it.
+    for (count, expected) in [
+        (PAGE_LOOKS_MAX - 1, 1),
+        (PAGE_LOOKS_MAX, 1),
+        (PAGE_LOOKS_MAX + 1, 2),
+        (2 * PAGE_LOOKS_MAX + 1, 3),
+    ] {
+        let mut writes = tokio::task::JoinSet::new();
+        for number in there..count {
+            let store = Arc::clone(&store);
+            writes.spawn(async move {
+                let new = new_incident("ville-a", &number.to_string(), 0);
+                store.accept(new).await.unwrap()
+            });
+        }
+        writes.join_all().await;
+        there = count;
+        let lists = pages(5, |page| store.incidents(&see, phishing.clone(), page)).await;
+        assert_eq!(lists, vec![0; expected], "{count} incidents");
+        let entries = pages(5, |page| store.audit(&audit, kind.clone(), page)).await;
+        assert_eq!(entries, vec![0; expected], "{count} entries");
+    }
+    // What fits is found, however far back it is.
+    let oldest = AuditFilter {
+        kind: Some("incident.accepted".to_owned()),
+        ..AuditFilter::default()
+    };
+    let found = pages(1_000, |page| store.audit(&audit, oldest.clone(), page)).await;
+    assert_eq!(found.iter().sum::<usize>(), there);
 }

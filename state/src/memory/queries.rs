@@ -92,7 +92,7 @@ impl Held {
             .filter(|(_, row)| paging::incident_fits(scope, filter, row))
             .collect();
         rows.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
-        Ok(paging::newest_first(rows, paging::limit(page)))
+        Ok(paging::newest_first(rows, paging::limit(page), None))
     }
 
     pub(super) fn runs_page(
@@ -117,7 +117,7 @@ impl Held {
             .map(|kept| (kept.number, kept.summary.clone()))
             .collect();
         rows.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
-        Ok(paging::newest_first(rows, paging::limit(page)))
+        Ok(paging::newest_first(rows, paging::limit(page), None))
     }
 
     pub(super) fn audit_page(

@@ -11,7 +11,8 @@ use crate::ids::{EntityId, IncidentId, RunId};
 pub struct Page<T> {
     /// The rows.
     pub rows: Vec<T>,
-    /// Where the next page starts; none at the end.
+    /// Where the next page starts; none at the end. There may be one after fewer rows than asked
+    /// for, even none: at most [`PAGE_LOOKS_MAX`] entries are looked at for one page.
     pub next: Option<String>,
 }
 
@@ -28,6 +29,9 @@ pub struct PageRequest {
 pub const PAGE_ROWS_DEFAULT: usize = 50;
 /// Rows of a page at most.
 pub const PAGE_ROWS_MAX: usize = 1_000;
+/// Entries that are looked at for one page: a filter that fits little must not read everything in
+/// one go.
+pub const PAGE_LOOKS_MAX: usize = 10_000;
 
 /// A filter over runs; every part given must fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
