@@ -31,6 +31,7 @@ mod deciding;
 mod showing;
 mod taking_in;
 
+pub use showing::RUN_PREFIX_CHARACTERS_MIN;
 use showing::{ScopedEvents, detail};
 
 /// The operations of this process.

@@ -81,11 +81,11 @@ async fn a_token_of_one_entity_sees_nothing_of_another() {
         .await
         .unwrap();
     assert!(incidents.rows.is_empty(), "{incidents:?}");
-    let runs = hospital
+    let others = hospital
         .runs(&Myself, RunFilter::default(), page())
         .await
         .unwrap();
-    assert!(runs.rows.is_empty(), "{runs:?}");
+    assert!(others.rows.is_empty(), "{others:?}");
     let audit = hospital
         .audit(&Myself, AuditFilter::default(), page())
         .await
@@ -105,7 +105,16 @@ async fn a_token_of_one_entity_sees_nothing_of_another() {
     is_not_found("show incident", hospital.incident(&Myself, id).await);
     is_not_found("matches", hospital.matches(&Myself, id).await);
     is_not_found("show run", hospital.run(&Myself, &run).await);
-    is_not_found("prefix of a run", hospital.run(&Myself, &run[..6]).await);
+    let least = runner::operations::RUN_PREFIX_CHARACTERS_MIN;
+    is_not_found("prefix of a run", hospital.run(&Myself, &run[..least]).await);
+    assert_eq!(town.run(&Myself, &run[..least]).await.unwrap().run.id, runs[0].id);
+    for client in [town, hospital] {
+        let short = client.run(&Myself, &run[..least - 1]).await;
+        assert!(
+            matches!(&short, Err(OperationError::Invalid { message, .. }) if message.contains("too short")),
+            "{short:?}"
+        );
+    }
     is_not_found("cancel", hospital.cancel(&Myself, &run, "guess").await);
     assert!(hospital.watch(&Myself, &run, None).await.is_err(), "watch");
     for list in ListKind::ALL {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use playbooks::names::Names;
-use state::access::Scope;
+use state::access::{Reach, Scope};
 use state::event::{Event, Mode, Recorded, Seq};
 use state::ids::{EntityId, RunId};
 use state::store::RunSummary;
@@ -20,8 +20,17 @@ use super::LocalOperations;
 use crate::dispatch::Dispatcher;
 use crate::library::{Compiled, compile_kept};
 
+/// Characters of a run's id from a caller that reaches some entities only: the time of its start to
+/// about a second. Fewer would rather tell about runs than name one.
+pub const RUN_PREFIX_CHARACTERS_MIN: usize = 8;
+
 impl LocalOperations {
     pub(super) async fn summary(&self, scope: &Scope, run: &str) -> Answer<RunSummary> {
+        if run.len() < RUN_PREFIX_CHARACTERS_MIN && !matches!(scope.reach(), Reach::All) {
+            return Err(OperationError::invalid(format!(
+                "`{run}` is too short: write at least {RUN_PREFIX_CHARACTERS_MIN} characters of the run's id"
+            )));
+        }
         let mut found = self.dispatcher.store().find_run(scope, run).await?;
         match (found.pop(), found.pop()) {
             (Some(only), None) => Ok(only),

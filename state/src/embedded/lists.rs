@@ -14,6 +14,9 @@ use crate::store::{
     RunSummary, StoreError, StoreFigures,
 };
 
+/// Runs that are looked for by the beginning of an id: two say that it is not enough.
+const FOUND_RUNS_MAX: usize = 2;
+
 /// The sort number after a cursor, in a list newest first.
 fn after(cursor: Option<u64>) -> u64 {
     cursor.map_or(0, |number| (!number).saturating_add(1))
@@ -168,32 +171,45 @@ impl Shared {
         if prefix.is_empty() {
             return Ok(found);
         }
-        let all = keys::run_entities("");
-        self.index
-            .each(&keys::run_entities(&prefix), &[], &mut |key, value| {
-                let entity: EntityId = index::decode(key, value)?;
-                if scope.covers(&entity) {
-                    let run = key.get(all.len()..).and_then(|run| str::from_utf8(run).ok());
-                    let run: Option<RunId> = run.and_then(|run| run.parse().ok());
-                    let run = run.ok_or_else(|| self.contradiction("a key names no run"))?;
+        let entities = match scope.reach() {
+            // Of all entities any two runs will do, and one list has them all.
+            Reach::All => {
+                let names = keys::run_entities("");
+                let list = keys::run_entities(&prefix);
+                for (key, value) in self.index.entries(&list, &[], FOUND_RUNS_MAX)? {
+                    let entity: EntityId = index::decode(&key, &value)?;
+                    let run = self.run_named(&key, names.len())?;
                     let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
                     let head = head.ok_or_else(|| self.contradiction("a run has no head"))?;
                     found.push(self.run_row(&run, head)?);
                 }
-                Ok(found.len() < 2)
-            })?;
+                return Ok(found);
+            }
+            Reach::Entities(entities) => entities,
+        };
+        for entity in entities {
+            let names = keys::run_heads(entity);
+            let list = keys::key(&[&names, prefix.as_bytes()]);
+            for (key, value) in self.index.entries(&list, &[], FOUND_RUNS_MAX - found.len())? {
+                let run = self.run_named(&key, names.len())?;
+                found.push(self.run_row(&run, index::decode(&key, &value)?)?);
+            }
+        }
         Ok(found)
+    }
+
+    /// The run whose id is the rest of a key.
+    fn run_named(&self, key: &[u8], before: usize) -> Result<RunId, StoreError> {
+        let run = key.get(before..).and_then(|run| str::from_utf8(run).ok());
+        run.and_then(|run| run.parse().ok())
+            .ok_or_else(|| self.contradiction("a key names no run"))
     }
 
     pub(super) fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError> {
         let mut found = Vec::new();
         self.index.each(keys::OPEN_RUNS, &[], &mut |key, value| {
             let entity: EntityId = index::decode(key, value)?;
-            let run = key.get(keys::OPEN_RUNS.len()..);
-            let run: Option<RunId> = run
-                .and_then(|run| str::from_utf8(run).ok())
-                .and_then(|run| run.parse().ok());
-            let run = run.ok_or_else(|| self.contradiction("a key names no run"))?;
+            let run = self.run_named(key, keys::OPEN_RUNS.len())?;
             let head: Option<RunHead> = self.index.value(&keys::run(&entity, &run))?;
             let head = head.ok_or_else(|| self.contradiction("an open run has no head"))?;
             // A run that was closed since the list was read is not open any more.

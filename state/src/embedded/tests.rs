@@ -8,7 +8,7 @@ use playbooks::marking::Verdict;
 
 use super::*;
 use crate::access::Permission;
-use crate::conformance::samples::{accept, moment, new_incident, scope, update};
+use crate::conformance::samples::{accept, moment, new_incident, new_run, run_id, scope, update};
 use crate::conformance::trial_disk::TrialDisk;
 use crate::store::{AuditFilter, IncidentFilter, PAGE_LOOKS_MAX, Page, PageRequest, Store};
 
@@ -58,6 +58,28 @@ async fn showing_an_incident_reads_none_of_its_repeats() {
     let audit = scope(Permission::Audit, &[]);
     let listed = store.audit(&audit, filter, PageRequest::default()).await;
     assert_eq!(listed.unwrap().rows.len(), 22);
+}
+
+#[tokio::test]
+async fn a_short_id_is_looked_for_among_the_callers_own_runs_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_on(folder.path(), &TrialDisk::default());
+    for (name, number) in [("ville-b", 1), ("ville-b", 2), ("ville-a", 3)] {
+        let run = new_run(name, None, "triage", number);
+        store.start(run, moment(0)).await.unwrap();
+    }
+    let short = run_id(3).as_str().get(..6).unwrap().to_owned();
+    let all = scope(Permission::See, &[]);
+    assert_eq!(store.find_run(&all, &short).await.unwrap().len(), 2);
+    // Whoever reads what leads to a run of another entity trips over it.
+    let mut staged = Staged::over(&store.shared.index);
+    staged.put_bytes(keys::run_entity(&run_id(1)), b"not an entity");
+    store.shared.index.publish(staged.into_changes());
+    assert!(store.find_run(&all, &short).await.is_err());
+    let own = scope(Permission::See, &["ville-a"]);
+    let found = store.find_run(&own, &short).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|row| row.run).collect();
+    assert_eq!(found, [run_id(3)]);
 }
 
 #[tokio::test]

@@ -133,6 +133,10 @@ pub(crate) fn incident_repeats(entity: &EntityId, id: &IncidentId) -> Vec<u8> {
 pub(crate) fn incident_runs(entity: &EntityId, id: &IncidentId) -> Vec<u8> {
     with(entity, b'j', &key(&[id.as_str().as_bytes(), &[0]]))
 }
+/// Prefix of the heads of an entity's runs, by id.
+pub(crate) fn run_heads(entity: &EntityId) -> Vec<u8> {
+    of_entity(entity, b'r')
+}
 /// The head of a run.
 pub(crate) fn run(entity: &EntityId, id: &RunId) -> Vec<u8> {
     with(entity, b'r', id.as_str().as_bytes())
