@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use playbooks::operator::Entity;
 use state::event::RefusalKind;
 
 use super::special_ranges::overlap;
@@ -26,15 +27,17 @@ pub(super) fn examine(question: &Question<'_>, target: &Target) -> Ruled<()> {
             entity.id
         ));
     }
-    for other in operator.entities.values() {
-        let website = other.website.as_deref().and_then(host);
-        if let Some(own) = listed(&other.domains, target).or_else(|| listed(website.as_slice(), target)) {
-            return refuse(format!(
-                "{} would hit {own}, which belongs to {}",
-                named(target),
-                other.id
-            ));
-        }
+    if let Some(own) = domain_of(entity, target) {
+        return refuse(format!(
+            "{} would hit {own}, which belongs to {}",
+            named(target),
+            entity.id
+        ));
+    }
+    // The refusal is stored with the run; what others have is not for its readers.
+    let mut others = operator.entities.values();
+    if others.any(|other| domain_of(other, target).is_some()) {
+        return refuse(format!("{} would hit a domain of another entity", named(target)));
     }
     match target {
         Target::Domain(domain) if is_public_suffix(domain) => refuse(format!(
@@ -42,6 +45,14 @@ pub(super) fn examine(question: &Question<'_>, target: &Target) -> Ruled<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// The domain or website of an entity that the target would hit.
+fn domain_of(entity: &Entity, target: &Target) -> Option<String> {
+    let website = entity.website.as_deref().and_then(host);
+    listed(&entity.domains, target)
+        .or_else(|| listed(website.as_slice(), target))
+        .cloned()
 }
 
 fn refuse(detail: String) -> Ruled<()> {

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use playbooks::operator::Entity;
 use playbooks::types::{TextForm, Type};
 use playbooks::values::canonical_text;
 use serde_json::{Map, Value};
@@ -108,16 +109,25 @@ fn allowed(question: &Question<'_>, target: &Target) -> Ruled<()> {
                 format!("{} is in {range}: {what}", bare(net)),
             ));
         }
-        for entity in question.around.operator.entities.values() {
-            if let Some(own) = entity.networks.iter().find(|own| overlap(own, net)) {
-                return Err((
-                    RefusalKind::PrivateRange,
-                    format!("{} is in {own}, a network of {}", bare(net), entity.id),
-                ));
-            }
+        if let Some(whose) = network_of(question, net) {
+            return Err((RefusalKind::PrivateRange, format!("{} is in {whose}", bare(net))));
         }
     }
     never_block::examine(question, target)
+}
+
+/// The network of an entity that an address is in. Only of the run's own entity is it named: the
+/// refusal is stored with the run, and what others have is not for its readers.
+fn network_of(question: &Question<'_>, net: &IpNet) -> Option<String> {
+    let hit = |entity: &Entity| entity.networks.iter().find(|own| overlap(own, net)).copied();
+    let own = question.around.entity;
+    if let Some(range) = hit(own) {
+        return Some(format!("{range}, a network of {}", own.id));
+    }
+    let mut others = question.around.operator.entities.values();
+    others
+        .any(|other| hit(other).is_some())
+        .then(|| "a network of another entity".to_owned())
 }
 
 fn not_too_wide(net: &IpNet) -> Ruled<()> {

@@ -45,7 +45,7 @@ fn targets_that_may_never_be_blocked_are_refused_with_the_rule() {
         (
             "192.0.2.9",
             PrivateRange,
-            "192.0.2.9 is in 192.0.2.0/24, a network of hopital",
+            "192.0.2.9 is in a network of another entity",
         ),
     ] {
         let scene = block(ip);
@@ -75,7 +75,7 @@ fn domains_of_our_own_their_parents_and_public_suffixes_are_refused() {
         ),
         (
             "mail.hopital.example",
-            "mail.hopital.example would hit hopital.example, which belongs to hopital",
+            "mail.hopital.example would hit a domain of another entity",
         ),
         (
             "ns1.resolver.example",
