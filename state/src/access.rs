@@ -92,6 +92,12 @@ impl Permission {
     /// Every permission.
     pub const ALL: &'static [Self] = &[Self::Submit, Self::See, Self::Start, Self::Audit, Self::Settle];
 
+    /// Every permission in words, for messages.
+    pub fn all_words() -> String {
+        let words: Vec<&str> = Self::ALL.iter().map(|permission| permission.word()).collect();
+        words.join(", ")
+    }
+
     /// The spelling in files and messages.
     pub const fn word(self) -> &'static str {
         match self {

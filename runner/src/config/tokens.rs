@@ -139,7 +139,7 @@ fn permissions(sheet: &mut Sheet, node: &Node) -> BTreeSet<Permission> {
             None => sheet.wrong(
                 &item.place,
                 format!("`{text}` is not a permission"),
-                "use submit, see, start or audit",
+                format!("use one of {}", Permission::all_words()),
             ),
         }
     }

@@ -183,7 +183,8 @@ impl TokenRecord {
             return Err(self.bad("`secret_sha256` is not 64 lower-case hexadecimal digits"));
         }
         if self.permissions.is_empty() {
-            return Err(self.bad("it has no permission; give at least one of submit, see, start, audit"));
+            let all = Permission::all_words();
+            return Err(self.bad(&format!("it has no permission; give at least one of {all}")));
         }
         if matches!(&self.reach, Reach::Entities(entities) if entities.is_empty()) {
             return Err(self.bad("it reaches no entity; name at least one"));

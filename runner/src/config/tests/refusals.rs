@@ -115,6 +115,11 @@ fn tokens_are_bounded() {
     assert!(
         token("\"see\"", "\"approve\"").findings()[0].starts_with("CF107 9: `approve` is not a permission")
     );
+    let unknown = token("\"see\"", "\"approve\"").read(Purpose::Serve).unwrap_err();
+    for permission in state::access::Permission::ALL {
+        let help = unknown.findings[0].help.join("; ");
+        assert!(help.contains(permission.word()), "{help}");
+    }
     assert!(
         token("[\"*\"]", "[\"nobody\"]").findings()[0].starts_with("CF112 10: there is no entity `nobody`")
     );

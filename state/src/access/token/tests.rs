@@ -140,3 +140,15 @@ fn whoever_holds_the_store_is_the_operator() {
         assert!(principal.scope(*permission).is_ok());
     }
 }
+
+#[test]
+fn a_token_without_permissions_hears_of_every_one() {
+    let nothing = TokenGrant {
+        permissions: BTreeSet::new(),
+        ..grant("idle")
+    };
+    let refused = TokenRecord::mint(&[1; TOKEN_RANDOM_BYTES], nothing, now()).unwrap_err();
+    for permission in Permission::ALL {
+        assert!(refused.reason.contains(permission.word()), "{}", refused.reason);
+    }
+}
