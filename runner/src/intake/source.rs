@@ -38,6 +38,11 @@ pub enum Binding {
 impl Source {
     /// The entity of one alert.
     pub fn entity(&self, alert: &Value) -> Result<&EntityId, Refusal> {
+        self.entity_within(&Reach::All, alert)
+    }
+
+    /// The entity of one alert, for a sender that reaches some.
+    fn entity_within(&self, reach: &Reach, alert: &Value) -> Result<&EntityId, Refusal> {
         let (path, sensors) = match &self.binding {
             Binding::Entity(entity) => return Ok(entity),
             Binding::Sensors { path, sensors } => (path, sensors),
@@ -47,30 +52,44 @@ impl Source {
             .try_fold(alert, |value, key| value.get(key))
             .and_then(Value::as_str);
         let place = path.join(".");
-        match sensor {
-            None => Err(Refusal::invalid(
+        let Some(sensor) = sensor else {
+            return Err(Refusal::invalid(
                 place,
                 "the alert names no sensor",
                 "set the sensor's name at its source",
-            )),
-            Some(sensor) => sensors.get(sensor).ok_or_else(|| {
-                let shown = super::text::line(sensor, 64);
-                Refusal::invalid(
-                    place,
-                    format!("the sensor `{shown}` is not in sources.{}.sensors", self.name),
-                    "add it to sortie.toml with its entity",
-                )
-            }),
-        }
+            ));
+        };
+        let shown = super::text::line(sensor, 64);
+        let found = sensors.get(sensor).filter(|entity| reach.covers(entity));
+        found.ok_or_else(|| match reach {
+            Reach::All => Refusal::invalid(
+                place,
+                format!("the sensor `{shown}` is not in sources.{}.sensors", self.name),
+                "add it to sortie.toml with its entity",
+            ),
+            Reach::Entities(_) => Refusal::invalid(
+                place,
+                format!("the sensor `{shown}` is of no entity within this token's reach"),
+                format!(
+                    "have it added to sources.{}.sensors, or use the token of its entity",
+                    self.name
+                ),
+            ),
+        })
     }
 }
 
 impl Source {
-    /// Turns the bytes of this source into incidents, each of its entity. All or nothing.
+    /// Turns the bytes of this source into incidents, each of its entity, for a sender that reaches
+    /// some entities. All or nothing.
+    ///
+    /// Whose an alert is comes first: whoever reaches some entities hears the same about a sensor
+    /// that is nobody's and about one of somebody else.
     pub fn receive(
         &self,
         bytes: &[u8],
         entities: &BTreeMap<String, Entity>,
+        reach: &Reach,
         now: Timestamp,
     ) -> Result<Vec<(EntityId, Mapped)>, Refusal> {
         let known = |id: &EntityId| {
@@ -95,7 +114,7 @@ impl Source {
             ));
         }
         batch::each(bytes, |alert| {
-            let id = self.entity(&alert)?.clone();
+            let id = self.entity_within(reach, &alert)?.clone();
             let context = MappingContext {
                 entity: known(&id)?,
                 now,

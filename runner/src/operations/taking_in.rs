@@ -114,13 +114,13 @@ impl LocalOperations {
             return Err(no_such_format(&source.name));
         }
         let found = source
-            .receive(&submission.bytes, &operator.entities, self.dispatcher.now())
+            .receive(
+                &submission.bytes,
+                &operator.entities,
+                scope.reach(),
+                self.dispatcher.now(),
+            )
             .map_err(invalid)?;
-        if found.iter().any(|(entity, _)| !scope.covers(entity)) {
-            return Err(OperationError::not_found(
-                "entity within this token's reach for one of the alerts",
-            ));
-        }
         match &submission.entity {
             Some(named) if found.iter().any(|(entity, _)| entity != named) => {
                 Err(OperationError::invalid(format!(

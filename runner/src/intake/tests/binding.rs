@@ -58,13 +58,33 @@ fn alerts_of_a_source_go_to_their_sensors_entities() {
     let alert =
         |host: &str| json!({"event_type": "alert", "host": host, "alert": {"signature_id": 1}}).to_string();
     let lines = format!("{}\n{}\n", alert("a"), alert("b"));
-    let found = source.receive(lines.as_bytes(), &entities, now()).unwrap();
+    let found = source
+        .receive(lines.as_bytes(), &entities, &Reach::All, now())
+        .unwrap();
     let owners: Vec<_> = found.iter().map(|(entity, _)| entity.as_str()).collect();
     assert_eq!(owners, ["ville-exemple", "hopital-exemple"]);
-    let refusal = source
-        .receive(alert("c").as_bytes(), &entities, now())
-        .unwrap_err();
+    let receive = |reach: &Reach, entities: &BTreeMap<String, Entity>, host: &str| {
+        source.receive(alert(host).as_bytes(), entities, reach, now())
+    };
+    let refusal = receive(&Reach::All, &entities, "c").unwrap_err();
     assert_eq!(refusal.place, "host");
+
+    // Whoever reaches one entity cannot tell a sensor of another from one that is nobody's, also
+    // when the file of the other is missing.
+    let one = Reach::Entities(BTreeSet::from(["ville-exemple".parse().unwrap()]));
+    assert_eq!(receive(&one, &entities, "a").unwrap().len(), 1);
+    let only: BTreeMap<String, Entity> = [("ville-exemple".to_owned(), ville())].into();
+    for entities in [&entities, &only] {
+        for host in ["b", "c"] {
+            assert_eq!(
+                receive(&one, entities, host).unwrap_err().to_string(),
+                format!(
+                    "host: the sensor `{host}` is of no entity within this token's reach; have it added to \
+                     sources.border.sensors, or use the token of its entity"
+                )
+            );
+        }
+    }
 }
 
 #[test]
