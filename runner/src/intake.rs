@@ -29,7 +29,7 @@ use playbooks::operator::Entity;
 use serde_json::Value;
 
 pub use batch::ALERTS_MAX;
-pub use mail::{MAIL_BYTES_MAX, MAIL_PARTS_MAX};
+pub use mail::{MAIL_BYTES_MAX, MAIL_PARTS_MAX, MAIL_STRUCTURE_LINES_MAX};
 pub use observables::OBSERVABLES_MAX;
 pub use source::{Binding, EntityChoice, Source, choose_entity};
 pub use text::{NAME_CHARACTERS_MAX, SUMMARY_CHARACTERS_MAX, TAGS_MAX, TITLE_CHARACTERS_MAX};

@@ -18,7 +18,7 @@ use super::text::{NAME_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, line};
 use super::{KeptFile, Mapped, MappingContext, Refusal, RefusalKind};
 use parts::Opened;
 
-pub use parts::MAIL_PARTS_MAX;
+pub use parts::{MAIL_PARTS_MAX, MAIL_STRUCTURE_LINES_MAX};
 
 /// Bytes of one mail. 25 MiB.
 pub const MAIL_BYTES_MAX: usize = 25 << 20;

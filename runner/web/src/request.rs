@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use state::access::Principal;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authentication::Credential;
 use crate::error::{OperationError, RETRY_AFTER_DEFAULT};
@@ -27,7 +28,8 @@ use crate::service::Service;
 pub(crate) const JSON_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A mail must have arrived within this time.
 pub(crate) const MAIL_BODY_TIMEOUT: Duration = Duration::from_mins(2);
-/// Mails read at once; more are asked to come back. Bounds memory to this many times 25 MiB.
+/// Mails read and worked on at once; more are asked to come back. Bounds memory to this many times
+/// what a mail of 25 MiB needs.
 pub(crate) const MAIL_BODIES_MAX: usize = 8;
 
 /// A request that passed the table: its sender is known and has the route's permission.
@@ -109,13 +111,16 @@ pub(crate) fn media(headers: &HeaderMap, accepts: &[Media]) -> Result<Media, Pro
         .ok_or_else(|| refuse(&format!("`{}`", shown(text))))
 }
 
+/// The room that a mail takes until its handler is done with it.
+pub(crate) type Room = Option<OwnedSemaphorePermit>;
+
 /// Reads a body of a kind, within its limits.
 pub(crate) async fn body(
     service: &Service,
     headers: &HeaderMap,
     body: Body,
     media: Media,
-) -> Result<Bytes, Problem> {
+) -> Result<(Bytes, Room), Problem> {
     let limit = media.bytes_max();
     let announced = headers
         .get(CONTENT_LENGTH)
@@ -123,21 +128,20 @@ pub(crate) async fn body(
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
         return Err(too_large(limit));
     }
-    let (_permit, wait) = match media {
+    let (room, wait) = match media {
         Media::Json | Media::NdJson => (None, JSON_BODY_TIMEOUT),
         Media::Mail => {
-            let permit = service
-                .mail_bodies
-                .try_acquire()
+            let permit = Arc::clone(&service.mail_bodies)
+                .try_acquire_owned()
                 .map_err(|_| OperationError::Busy {
-                    why: format!("{MAIL_BODIES_MAX} mails are being read at this moment"),
+                    why: format!("{MAIL_BODIES_MAX} mails are being taken in at this moment"),
                     retry_after: RETRY_AFTER_DEFAULT,
                 })?;
             (Some(permit), MAIL_BODY_TIMEOUT)
         }
     };
     match tokio::time::timeout(wait, Limited::new(body, limit).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Ok(collected)) => Ok((collected.to_bytes(), room)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Ok(Err(error)) => Err(Problem::new(
             StatusCode::BAD_REQUEST,

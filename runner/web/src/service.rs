@@ -25,7 +25,7 @@ use crate::operations::Operations;
 use crate::pace::{Pace, RequestLimits};
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::request::{self, Answered, Call, MAIL_BODIES_MAX};
+use crate::request::{self, Answered, Call, MAIL_BODIES_MAX, Room};
 use crate::routes::{Door, Handler, ROUTES, Route, Verb};
 
 #[cfg(test)]
@@ -42,7 +42,7 @@ pub(crate) struct Service {
     pub(crate) draining: CancellationToken,
     /// Requests being answered.
     pub(crate) in_flight: TaskTracker,
-    pub(crate) mail_bodies: Semaphore,
+    pub(crate) mail_bodies: Arc<Semaphore>,
     pace: Pace,
     pub(crate) openapi: Bytes,
 }
@@ -58,7 +58,7 @@ impl Service {
             authentication,
             draining: CancellationToken::new(),
             in_flight: TaskTracker::new(),
-            mail_bodies: Semaphore::new(MAIL_BODIES_MAX),
+            mail_bodies: Arc::new(Semaphore::new(MAIL_BODIES_MAX)),
             pace: Pace::new(limits),
             openapi: crate::openapi::document().to_string().into(),
         })
@@ -145,14 +145,12 @@ async fn answer(service: Arc<Service>, route: &'static Route, request: Request<B
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let query = Query::parse(parts.uri.query(), route.query)?;
-    let (media, body) = if route.accepts.is_empty() {
-        (None, Bytes::new())
+    let (media, body, room) = if route.accepts.is_empty() {
+        (None, Bytes::new(), None)
     } else {
         let media = request::media(&parts.headers, route.accepts)?;
-        (
-            Some(media),
-            request::body(&service, &parts.headers, body, media).await?,
-        )
+        let (body, room) = request::body(&service, &parts.headers, body, media).await?;
+        (Some(media), body, room)
     };
     let call = Call {
         service,
@@ -164,14 +162,18 @@ async fn answer(service: Arc<Service>, route: &'static Route, request: Request<B
         media,
         body,
     };
-    run(route, handler, call).await
+    run(route, handler, call, room).await
 }
 
 /// Runs a handler in a task of its own: a client that leaves does not cut a change in two, and a
 /// panic is an answer.
-async fn run(route: &Route, handler: Handler, call: Call) -> Answered {
+async fn run(route: &Route, handler: Handler, call: Call, room: Room) -> Answered {
     let tracker = call.service.in_flight.clone();
-    let task = tracker.spawn(handler(call));
+    let task = tracker.spawn(async move {
+        // Also when nobody waits for the answer any more: what a mail needs, it needs until here.
+        let _room = room;
+        handler(call).await
+    });
     let abort = task.abort_handle();
     match tokio::time::timeout(ANSWER_TIMEOUT, task).await {
         Ok(Ok(answered)) => answered,

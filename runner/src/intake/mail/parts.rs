@@ -18,6 +18,9 @@ use crate::intake::draft::sha256;
 
 /// `Content-Type` headers of one mail, so parts and levels of nesting.
 pub const MAIL_PARTS_MAX: usize = 500;
+/// Lines of one mail that could begin a header or a part: of each the parser makes more than the
+/// line is long. Lines of encoded content are none.
+pub const MAIL_STRUCTURE_LINES_MAX: usize = 100_000;
 /// Encoded messages inside each other that are looked into.
 const ENCODED_DEPTH_MAX: usize = 4;
 
@@ -104,7 +107,8 @@ fn parse(bytes: &[u8]) -> Result<Option<Message<'_>>, Refusal> {
     })
 }
 
-/// Counts what could nest, here and inside encoded messages.
+/// Counts what could nest, here and inside encoded messages, and what could be a header, before
+/// anything is parsed.
 fn guard(bytes: &[u8], depth: usize) -> Result<(), Refusal> {
     let parts = count(bytes, TYPE_HEADER);
     if parts > MAIL_PARTS_MAX || depth > ENCODED_DEPTH_MAX {
@@ -112,7 +116,18 @@ fn guard(bytes: &[u8], depth: usize) -> Result<(), Refusal> {
         let remedy = format!("at most {MAIL_PARTS_MAX} parts and {ENCODED_DEPTH_MAX} levels are read");
         return Err(Refusal::too_large("", reason, remedy));
     }
-    if depth == 0 || parts == 0 {
+    if depth > 0 && parts == 0 {
+        return Ok(());
+    }
+    let lines = structure_lines(bytes);
+    if lines > MAIL_STRUCTURE_LINES_MAX {
+        return Err(Refusal::too_large(
+            "",
+            format!("a mail of {lines} lines that could be headers"),
+            format!("at most {MAIL_STRUCTURE_LINES_MAX} are read; attach long text files encoded"),
+        ));
+    }
+    if depth == 0 {
         return Ok(());
     }
     let hidden = without_encodings(bytes);
@@ -120,6 +135,11 @@ fn guard(bytes: &[u8], depth: usize) -> Result<(), Refusal> {
         Some(message) => guard_inside(&message, &hidden, depth),
         None => Ok(()),
     }
+}
+
+fn structure_lines(bytes: &[u8]) -> usize {
+    let begins = |line: &&[u8]| line.starts_with(b"--") || line.iter().take(80).any(|byte| *byte == b':');
+    bytes.split(|byte| *byte == b'\n').filter(begins).count()
 }
 
 fn guard_inside(message: &Message<'_>, raw: &[u8], depth: usize) -> Result<(), Refusal> {

@@ -123,6 +123,28 @@ fn nesting_inside_encoded_parts_is_counted_too() {
 }
 
 #[test]
+fn lines_that_could_be_headers_have_a_limit_before_any_is_parsed() {
+    let mail = |lines: usize| format!("From: a@b.example\n{}\n\n", "a:\n".repeat(lines - 1));
+    for (lines, fits) in [
+        (MAIL_STRUCTURE_LINES_MAX - 1, true),
+        (MAIL_STRUCTURE_LINES_MAX, true),
+        (MAIL_STRUCTURE_LINES_MAX + 1, false),
+    ] {
+        let found = mapped(Mapper::Mail, mail(lines).as_bytes());
+        assert_eq!(found.is_ok(), fits, "{lines}");
+    }
+    let refusal = mapped(Mapper::Mail, mail(1_000_000).as_bytes()).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::TooLarge);
+    assert_eq!(
+        refusal.to_string(),
+        "a mail of 1000000 lines that could be headers; at most 100000 are read; attach long text files encoded"
+    );
+    // Encoded content is no structure.
+    let long = format!("From: a@b.example\n\n{}", "QUJD\n".repeat(MAIL_STRUCTURE_LINES_MAX + 1));
+    assert!(mapped(Mapper::Mail, long.as_bytes()).is_ok());
+}
+
+#[test]
 fn a_thousand_multiparts_and_a_large_header_do_no_harm() {
     let mut mail = String::from("From: a@b.example\nSubject: s\n");
     for level in 0..1_000 {

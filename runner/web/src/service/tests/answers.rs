@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{everything, get, json_of, post, text, world};
 use crate::authentication::{LocalPeer, Peer};
 use crate::fake::{Fake, OPERATOR_UID, OURS, run_of};
-use crate::request::JSON_BODY_TIMEOUT;
+use crate::request::{JSON_BODY_TIMEOUT, MAIL_BODIES_MAX};
 use crate::routes::{JSON_BYTES_MAX, MAIL_BYTES_MAX, Media};
 use crate::view::{Content, FORMAT};
 
@@ -340,4 +340,23 @@ async fn an_open_stream_ends_soon_after_its_token_does() {
         "{seen}"
     );
     assert!(begun.elapsed() <= crate::api::events::REVOCATION_INTERVAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_takes_room_until_its_handler_is_done() {
+    let world = world();
+    let mail = || post("/api/v1/incidents", "message/rfc822", "\"slow\"");
+    let slow = futures_util::future::join_all((0..MAIL_BODIES_MAX).map(|_| world.status(mail())));
+    let late = async {
+        // The others have been read by now, and are being worked on.
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        let refused = world.send(mail()).await;
+        let status = refused.status().as_u16();
+        (status, text(refused).await)
+    };
+    let (taken, (status, why)) = tokio::join!(slow, late);
+    assert_eq!(taken, [202; MAIL_BODIES_MAX]);
+    assert_eq!(status, 503, "{why}");
+    assert!(why.contains("8 mails"), "{why}");
+    assert_eq!(world.status(mail()).await, 202);
 }
