@@ -299,7 +299,6 @@ impl Operations for LocalOperations {
             ListKind::Domain => "domain",
             ListKind::Url => "url",
         };
-        let mut modified = self.started_at;
         let mut entries = std::collections::BTreeSet::new();
         for measure in self.dispatcher.store().measures(entity, now).await? {
             let served = operator
@@ -308,7 +307,6 @@ impl Operations for LocalOperations {
                 .is_none_or(|connection| connection.provider == "block_list");
             let wanted = measure.kind == kind && (list != ListKind::Ip6 || measure.target.contains(':'));
             if served && wanted {
-                modified = modified.max(measure.since);
                 entries.insert(measure.target);
             }
         }
@@ -317,7 +315,7 @@ impl Operations for LocalOperations {
             .chars()
             .take(32)
             .collect();
-        Ok(BlockList { text, etag, modified })
+        Ok(BlockList { text, etag })
     }
 
     async fn figures(&self, caller: &Principal) -> Answer<Figures> {

@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ETAG, LAST_MODIFIED};
-use jiff::Timestamp;
+use http::header::ETAG;
 use serde::Serialize;
 use state::event::Seq;
 use state::ids::{EntityId, IncidentId};
 use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter};
 
-use crate::api::block_list::parse_http_date;
 use crate::api::runs::Cancel;
 use crate::error::OperationError;
 use crate::operations::{Answer, Myself, Operations, RunStream};
@@ -208,19 +206,13 @@ impl Operations<Myself> for Client {
     async fn block_list(&self, _: &Myself, entity: &EntityId, list: ListKind) -> Answer<BlockList> {
         let address = format!("/edl/{entity}/{}.txt", list.word());
         let response = self.target.get(&address, &[]).await?;
-        let header = |name| {
-            let value = response.headers().get(name)?;
-            value.to_str().ok().map(str::to_owned)
-        };
-        let etag = header(ETAG).map(|tag| tag.trim_matches('"').to_owned());
-        let modified: Option<Timestamp> = header(LAST_MODIFIED).and_then(|text| parse_http_date(&text));
+        let etag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+        let etag = etag.map(|tag| tag.trim_matches('"').to_owned());
         let bytes: Bytes = transport::bytes(response).await?;
         let text = String::from_utf8(bytes.into()).map_err(OperationError::internal)?;
-        match (etag, modified) {
-            (Some(etag), Some(modified)) => Ok(BlockList { text, etag, modified }),
-            _ => Err(OperationError::internal(
-                "the list came without `ETag` or `Last-Modified`",
-            )),
+        match etag {
+            Some(etag) => Ok(BlockList { text, etag }),
+            None => Err(OperationError::internal("the list came without `ETag`")),
         }
     }
 

@@ -410,7 +410,6 @@ impl Operations for Fake {
         Ok(BlockList {
             text: text.to_owned(),
             etag: format!("v{}", text.len()),
-            modified: now(),
         })
     }
 

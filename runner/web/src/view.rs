@@ -368,8 +368,6 @@ pub struct BlockList {
     pub text: String,
     /// Changes exactly when `text` does. Without quotes, of `[A-Za-z0-9_-]`.
     pub etag: String,
-    /// When `text` last changed.
-    pub modified: Timestamp,
 }
 
 /// Figures for operators.

@@ -2,9 +2,8 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LAST_MODIFIED};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use jiff::Timestamp;
 use state::ids::EntityId;
 
 use crate::error::OperationError;
@@ -13,9 +12,6 @@ use crate::view::ListKind;
 
 #[cfg(test)]
 mod tests;
-
-/// The date form of HTTP (RFC 9110, 5.6.7).
-const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 pub(crate) async fn show(call: Call) -> Answered {
     let entity: EntityId = call.id("entity", "entity")?;
@@ -30,7 +26,6 @@ pub(crate) async fn show(call: Call) -> Answered {
         .block_list(&call.principal, &entity, kind)
         .await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", list.etag)).map_err(OperationError::internal)?;
-    let modified = HeaderValue::from_str(&http_date(list.modified)).map_err(OperationError::internal)?;
     let unchanged = is_known(&call.headers, &list.etag);
     let mut response = Response::new(if unchanged {
         Body::empty()
@@ -46,8 +41,9 @@ pub(crate) async fn show(call: Call) -> Answered {
         HeaderValue::from_static("text/plain; charset=utf-8"),
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    // No `Last-Modified`: a list also changes when an entry ends, at a time that nothing recorded,
+    // and a device that compares dates would keep what is over.
     headers.insert(ETAG, etag);
-    headers.insert(LAST_MODIFIED, modified);
     Ok(response)
 }
 
@@ -63,14 +59,4 @@ fn is_known(headers: &HeaderMap, etag: &str) -> bool {
             tag.strip_prefix("W/").unwrap_or(tag)
         })
         .any(|tag| tag == "*" || tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) == Some(etag))
-}
-
-fn http_date(at: Timestamp) -> String {
-    at.strftime(HTTP_DATE).to_string()
-}
-
-/// The time in a `Last-Modified` header, for the client.
-pub(crate) fn parse_http_date(text: &str) -> Option<Timestamp> {
-    let date = jiff::civil::DateTime::strptime(HTTP_DATE, text).ok()?;
-    jiff::tz::TimeZone::UTC.to_timestamp(date).ok()
 }
