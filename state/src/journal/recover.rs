@@ -317,7 +317,13 @@ impl Walk<'_> {
         self.write_again(&*file)
             .and_then(|()| file.sync())
             .and_then(|()| self.reader.disk().sync_folder(folder))
-            .map_err(|error| damaged(folder, self.at, format!("the end cannot be made durable: {error}")))
+            .map_err(|error| {
+                damaged(
+                    folder,
+                    self.at,
+                    format!("the end cannot be made durable: {error}"),
+                )
+            })
     }
 
     /// Writes the last group where it stands, and the segment's head: the only bytes whose sync

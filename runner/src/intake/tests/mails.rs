@@ -140,7 +140,10 @@ fn lines_that_could_be_headers_have_a_limit_before_any_is_parsed() {
         "a mail of 1000000 lines that could be headers; at most 100000 are read; attach long text files encoded"
     );
     // Encoded content is no structure.
-    let long = format!("From: a@b.example\n\n{}", "QUJD\n".repeat(MAIL_STRUCTURE_LINES_MAX + 1));
+    let long = format!(
+        "From: a@b.example\n\n{}",
+        "QUJD\n".repeat(MAIL_STRUCTURE_LINES_MAX + 1)
+    );
     assert!(mapped(Mapper::Mail, long.as_bytes()).is_ok());
 }
 
