@@ -251,4 +251,6 @@ pub enum OnFailure {
     Stop,
     /// The run goes on; the failure is counted as handled.
     Continue,
+    /// Like `Stop`, and the effects that the run had are taken back, newest first.
+    Undo,
 }

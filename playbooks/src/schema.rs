@@ -164,8 +164,8 @@ fn step(actions: &[&ActionSpec]) -> Value {
                     "errors": {"type": "array", "items": {"enum": errors}},
                 },
             },
-            "on_failure": {"enum": ["stop", "continue"], "default": "stop"},
-            "if_refused": {"enum": ["stop", "continue"], "default": "stop"},
+            "on_failure": {"enum": ["stop", "continue", "undo"], "default": "stop"},
+            "if_refused": {"enum": ["stop", "continue", "undo"], "default": "stop"},
         },
         "allOf": shapes,
     })

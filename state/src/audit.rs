@@ -45,6 +45,7 @@ pub(crate) fn event_kind(event: &Event) -> &'static str {
         Event::Acknowledged { .. } => "run.acknowledged",
         Event::Retried { .. } => "run.retried",
         Event::Rerun { .. } => "run.rerun",
+        Event::UndoRequested { .. } => "undo.requested",
         Event::Closed { .. } => "run.closed",
     }
 }
@@ -68,6 +69,7 @@ fn event_path(event: &Event) -> Option<Path> {
         | Event::Acknowledged { .. }
         | Event::Retried { .. }
         | Event::Rerun { .. }
+        | Event::UndoRequested { .. }
         | Event::Closed { .. } => None,
     }
 }
@@ -79,7 +81,8 @@ fn event_actor(event: &Event) -> Actor {
         | Event::Settled { actor, .. }
         | Event::Acknowledged { actor, .. }
         | Event::Retried { actor, .. }
-        | Event::Rerun { actor, .. } => actor.clone(),
+        | Event::Rerun { actor, .. }
+        | Event::UndoRequested { actor, .. } => actor.clone(),
         _ => Actor::engine(),
     }
 }

@@ -20,7 +20,7 @@ use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
 mod decision;
 mod status;
 
-pub use decision::Settlement;
+pub use decision::{Inverse, Settlement};
 pub use status::RunStatus;
 
 /// Position of an event in its run, from 0 without gaps.
@@ -218,6 +218,16 @@ pub enum Event {
         /// Why, for the record.
         reason: String,
     },
+    /// Effects of the run are to be taken back, in this order, each as an effect of its own with an
+    /// intent before and an outcome after. Of a run that is not over, nothing new starts.
+    UndoRequested {
+        /// What takes each back.
+        inverses: Vec<Inverse>,
+        /// By whom.
+        actor: Actor,
+        /// Why, for the record.
+        reason: String,
+    },
     /// The run is over. Nothing follows but what a person decides about it: see
     /// [`Event::may_follow_the_end`].
     Closed {
@@ -239,7 +249,11 @@ impl Event {
     pub const fn may_follow_the_end(&self) -> bool {
         matches!(
             self,
-            Self::Settled { .. } | Self::Acknowledged { .. } | Self::Retried { .. } | Self::Rerun { .. }
+            Self::Settled { .. }
+                | Self::Acknowledged { .. }
+                | Self::Retried { .. }
+                | Self::Rerun { .. }
+                | Self::UndoRequested { .. }
         )
     }
 }

@@ -127,7 +127,8 @@ impl EffectKey {
     }
 }
 
-/// One place of work in a run: a step, or one item of a `for_each` step.
+/// One place of work in a run: a step, one item of a `for_each` step, or the taking back of what one
+/// of these did.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Path {
@@ -136,7 +137,13 @@ pub struct Path {
     /// The item's place in the list, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<u32>,
+    /// Whether it is the taking back of what was done there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo: bool,
 }
+
+/// What stands before the place that is taken back.
+const UNDO_MARK: &str = "undo:";
 
 impl Path {
     /// A step without items.
@@ -144,6 +151,7 @@ impl Path {
         Self {
             step: step.into(),
             item: None,
+            undo: false,
         }
     }
     /// One item of a step.
@@ -151,15 +159,33 @@ impl Path {
         Self {
             step: step.into(),
             item: Some(item),
+            undo: false,
+        }
+    }
+    /// The taking back of what was done here.
+    #[must_use]
+    pub fn undoing(&self) -> Self {
+        Self {
+            undo: true,
+            ..self.clone()
+        }
+    }
+    /// Where what is taken back was done; the place itself when nothing is.
+    #[must_use]
+    pub fn effect(&self) -> Self {
+        Self {
+            undo: false,
+            ..self.clone()
         }
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.undo { UNDO_MARK } else { "" };
         match self.item {
-            Some(item) => write!(f, "{}[{item}]", self.step),
-            None => f.write_str(&self.step),
+            Some(item) => write!(f, "{mark}{}[{item}]", self.step),
+            None => write!(f, "{mark}{}", self.step),
         }
     }
 }
@@ -167,7 +193,7 @@ impl fmt::Display for Path {
 impl FromStr for Path {
     type Err = BadId;
 
-    /// Reads what [`fmt::Display`] writes: `block` or `block[2]`.
+    /// Reads what [`fmt::Display`] writes: `block`, `block[2]`, `undo:block`.
     fn from_str(text: &str) -> Result<Self, BadId> {
         let bad = || BadId {
             found: text.chars().take(64).collect(),
@@ -179,6 +205,9 @@ impl FromStr for Path {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
         };
+        let (text, undo) = text
+            .strip_prefix(UNDO_MARK)
+            .map_or((text, false), |text| (text, true));
         let (step, item) = match text.strip_suffix(']').map(|rest| rest.split_once('[')) {
             None => (text, None),
             Some(Some((step, item))) => (step, Some(item.parse().map_err(|_| bad())?)),
@@ -190,6 +219,7 @@ impl FromStr for Path {
         Ok(Self {
             step: step.into(),
             item,
+            undo,
         })
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn check(work: &mut Work<'_>, step: &Step, action: &ActionSpec, class
     let stops = step
         .on_failure
         .as_ref()
-        .is_none_or(|placed| placed.value == OnFailure::Stop);
+        .is_none_or(|placed| placed.value != OnFailure::Continue);
     let effect = class > EffectClass::Record;
     if !effect && !stops {
         return;

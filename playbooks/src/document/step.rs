@@ -213,11 +213,12 @@ fn on_failure(reader: &mut Reader<'_>, node: &Node) -> Option<Placed<OnFailure>>
         reader,
         node,
         "on_failure",
-        &[("stop", OnFailure::Stop), ("continue", OnFailure::Continue)],
-        &[(
-            "undo",
-            "write `stop`; effects are taken back by hand, blocks end by themselves",
-        )],
+        &[
+            ("stop", OnFailure::Stop),
+            ("continue", OnFailure::Continue),
+            ("undo", OnFailure::Undo),
+        ],
+        &[],
     )
 }
 

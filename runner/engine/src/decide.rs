@@ -18,6 +18,7 @@ mod draft;
 mod open;
 mod people;
 mod steps;
+mod undo;
 
 use draft::Draft;
 
@@ -87,6 +88,16 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Somebody has effects taken back. Of a run that is not over, nothing new starts. See
+    /// [`Run::undo_plan`].
+    Undo {
+        /// Where they were had.
+        paths: Vec<Path>,
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
     /// The run was started once more, as another run.
     Rerun {
         /// The other run.
@@ -103,7 +114,11 @@ impl Command {
     const fn is_about_the_end(&self) -> bool {
         matches!(
             self,
-            Self::Settle { .. } | Self::Acknowledge { .. } | Self::Retry { .. } | Self::Rerun { .. }
+            Self::Settle { .. }
+                | Self::Acknowledge { .. }
+                | Self::Retry { .. }
+                | Self::Rerun { .. }
+                | Self::Undo { .. }
         )
     }
 }

@@ -11,7 +11,7 @@ use state::event::{Intended, RunStatus};
 use state::store::RunRow;
 
 use crate::run::{Due, Place, Run, Spot};
-use crate::summary;
+use crate::{summary, words};
 
 /// Work for the host.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,10 +84,17 @@ fn note(plan: &Plan, run: &Run) -> String {
     let step = |spot: Option<&Spot>| spot.and_then(named).unwrap_or("nothing");
     match run.status() {
         RunStatus::Failing => summary::so_far(plan, run),
-        RunStatus::Stuck => format!(
-            "waits for a person: the outcome of `{}` is unknown",
-            step(run.unknown.first())
-        ),
+        RunStatus::Stuck => match (run.unknown.first(), run.undone().1) {
+            (None, Some((spot, why))) => format!(
+                "waits for a person: what `{}` did could not be taken back: {}",
+                step(Some(&spot)),
+                words::carried(why)
+            ),
+            (unknown, _) => format!(
+                "waits for a person: the outcome of `{}` is unknown",
+                step(unknown)
+            ),
+        },
         RunStatus::Waiting => match run.timers.first() {
             Some((at, spot)) => format!("waits until {at} for `{}`", step(Some(spot))),
             None => "waits".to_owned(),

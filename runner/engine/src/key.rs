@@ -18,10 +18,15 @@ pub(crate) fn effect_key(
     action: &str,
     arguments: &Value,
 ) -> Option<EffectKey> {
+    let step = if path.undo {
+        format!("undo:{}", path.step)
+    } else {
+        path.step.to_string()
+    };
     let ingredients = json!([
         started.entity.as_str(),
         started.run.as_str(),
-        &*path.step,
+        step,
         path.item,
         generation,
         action,

@@ -33,7 +33,7 @@ mod words;
 pub use decide::{Command, Refusal, decide};
 pub use effects::{Work, effects, row, wake_at};
 pub use names::names;
-pub use run::{Again, Corrupt, Effect, Run, StepReport, StepStatus};
+pub use run::{Again, Corrupt, Effect, Run, StepReport, StepStatus, UndoLine};
 pub use start::{Match, StartRefusal, StartRequest, matches, start};
 pub use surroundings::{BlockCounts, Surroundings};
 

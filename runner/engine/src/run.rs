@@ -18,6 +18,7 @@ mod fold;
 mod place;
 mod report;
 mod step;
+mod undo;
 
 pub use again::Again;
 #[cfg(test)]
@@ -26,6 +27,8 @@ pub(crate) use place::{Doubt, Due, Failure, Final, Place};
 pub use report::{Effect, StepReport};
 pub use step::StepStatus;
 pub(crate) use step::{StepState, Work};
+pub(crate) use undo::Undo;
+pub use undo::UndoLine;
 
 /// Why a sequence of events is not the history of a run of this plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,14 +45,26 @@ pub struct Corrupt {
 pub(crate) struct Spot {
     pub(crate) step: usize,
     pub(crate) item: Option<u32>,
+    /// The taking back of what was done there.
+    pub(crate) undo: bool,
 }
 
 impl Spot {
+    /// A step without items, or the whole of one.
+    pub(crate) const fn whole(step: usize) -> Self {
+        Self {
+            step,
+            item: None,
+            undo: false,
+        }
+    }
+
     /// Where a path is in the plan.
     pub(crate) fn of(plan: &Plan, path: &Path) -> Option<Self> {
         Some(Self {
             step: plan.steps.get_index_of(&*path.step)?,
             item: path.item,
+            undo: path.undo,
         })
     }
 }
@@ -116,6 +131,10 @@ pub struct Run {
     pub(crate) stopper: Option<Stopper>,
     pub(crate) failing: Option<Failing>,
     pub(crate) cancel: Option<(Actor, String)>,
+    /// What is taken back.
+    pub(crate) undo: Undo,
+    /// Effects that succeeded, oldest first.
+    pub(crate) effects: Vec<Spot>,
     pub(crate) closed: Option<Closed>,
     /// When its time is over; a retry moves it.
     pub(crate) deadline: Timestamp,
@@ -150,13 +169,13 @@ impl Run {
     pub fn status(&self) -> RunStatus {
         if let Some(closed) = &self.closed {
             closed.status
-        } else if self.failing.is_some() {
+        } else if self.failing.is_some() && self.undo.places.is_empty() {
             RunStatus::Failing
         } else if !self.live.is_empty() || !self.due.is_empty() || self.asks_now() {
             RunStatus::Running
         } else if !self.timers.is_empty() {
             RunStatus::Waiting
-        } else if self.unknown.is_empty() {
+        } else if self.unknown.is_empty() && !self.undo_has_failed() {
             RunStatus::Running
         } else {
             RunStatus::Stuck
@@ -202,6 +221,9 @@ impl Run {
     }
 
     pub(crate) fn place(&self, spot: Spot) -> Option<&Place> {
+        if spot.undo {
+            return self.undo.places.get(&spot);
+        }
         self.steps.get(spot.step)?.place(spot.item)
     }
 

@@ -14,9 +14,14 @@ use crate::words::{carried, count};
 /// The run so far; once it is over, the run.
 pub(crate) fn so_far(plan: &Plan, run: &Run) -> String {
     let mut sentence = head(plan, run);
-    for extra in [handled(run), unknown(plan, run), unsent(plan, run)]
-        .into_iter()
-        .flatten()
+    for extra in [
+        handled(run),
+        unknown(plan, run),
+        unsent(plan, run),
+        undone(plan, run),
+    ]
+    .into_iter()
+    .flatten()
     {
         sentence.push_str("; ");
         sentence.push_str(&extra);
@@ -62,6 +67,19 @@ fn unknown(plan: &Plan, run: &Run) -> Option<String> {
     } else {
         format!("the outcome of `{id}` and of {others} more is unknown")
     })
+}
+
+fn undone(plan: &Plan, run: &Run) -> Option<String> {
+    let (done, failed) = run.undone();
+    let done = (done > 0).then(|| count(done, "effect was taken back", "effects were taken back"));
+    let failed = failed.and_then(|(spot, _)| {
+        let (id, _) = plan.steps.get_index(spot.step)?;
+        Some(format!("what `{id}` did could not be taken back"))
+    });
+    match (done, failed) {
+        (Some(done), Some(failed)) => Some(format!("{done}, {failed}")),
+        (done, failed) => done.or(failed),
+    }
 }
 
 /// A message that was not sent because something it needed was absent must not be lost in the

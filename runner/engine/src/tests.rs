@@ -24,6 +24,7 @@ mod schedules;
 mod starting;
 mod targets;
 mod trials;
+mod undo;
 
 type Played<'s> = Rehearsal<'s, ScriptedWorld<'s>>;
 

@@ -15,7 +15,8 @@ use crate::conformance::samples::{
     sender, update,
 };
 use crate::event::{
-    Intended, LeftOut, Outcome, ProbeAnswer, Recorded, RefusalKind, RunStatus, Settlement, SkipCause, Started,
+    Intended, Inverse, LeftOut, Outcome, ProbeAnswer, Recorded, RefusalKind, RunStatus, Settlement,
+    SkipCause, Started,
 };
 use crate::ids::Path;
 
@@ -204,6 +205,20 @@ fn what_people_decide() -> Vec<Event> {
             rerun_of: Some(run_id(1)),
             ..new_run("ville-a", None, "weekly", 2).started
         }),
+        Event::UndoRequested {
+            inverses: vec![Inverse {
+                path: Path::item("block", 2),
+                action: "unblock.ip".to_owned(),
+                connections: vec!["firewall".to_owned()],
+                arguments: json!({ "ip": "203.0.113.77" }),
+            }],
+            actor: sender(),
+            reason: "a false alarm".to_owned(),
+        },
+        Event::Lost {
+            path: Path::item("block", 2).undoing(),
+            attempt: 1,
+        },
     ]
 }
 
@@ -227,6 +242,7 @@ fn event_kinds(event: &Event) -> &'static str {
         | Event::Acknowledged { .. }
         | Event::Retried { .. }
         | Event::Rerun { .. }
+        | Event::UndoRequested { .. }
         | Event::Closed { .. } => crate::audit::event_kind(event),
     }
 }
@@ -398,8 +414,8 @@ fn the_golden_file_holds_every_kind() {
     for event in all_events() {
         *events.entry(event_kinds(&event)).or_default() += 1;
     }
-    // 18 kinds; refusals have two names in the audit list.
-    assert_eq!(events.len(), 19, "{events:?}");
+    // 19 kinds; refusals have two names in the audit list.
+    assert_eq!(events.len(), 20, "{events:?}");
     let records: std::collections::BTreeSet<String> = all_records()
         .iter()
         .map(|record| match serde_json::to_value(record).unwrap() {

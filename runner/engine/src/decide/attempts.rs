@@ -140,6 +140,12 @@ impl Draft<'_> {
     /// The next attempt of the same intention: same key, same arguments, same end. The rules are
     /// asked again; they may have changed.
     fn repeat(&mut self, spot: Spot, last: &Arc<Intended>, doubtful: bool) -> Result<(), Corrupt> {
+        if spot.undo {
+            return self.record(Event::Intended(Intended {
+                attempt: last.attempt + 1,
+                ..Intended::clone(last)
+            }));
+        }
         let Some(step) = self.step(spot.step) else {
             return Ok(());
         };
@@ -187,6 +193,9 @@ impl Draft<'_> {
     }
 
     fn stopping(&self, spot: Spot) -> Option<SkipCause> {
+        if spot.undo {
+            return None;
+        }
         self.run
             .stopping(self.step(spot.step).map_or(Section::Steps, |step| step.section))
     }

@@ -33,6 +33,7 @@ impl Draft<'_> {
         if !run.section_is_over(self.plan, Section::Steps)
             || (on_failure && !run.section_is_over(self.plan, Section::OnFailure))
             || !run.section_is_over(self.plan, Section::Finally)
+            || run.undo_goes_on()
         {
             return Ok(());
         }
@@ -60,6 +61,9 @@ impl Draft<'_> {
 }
 
 fn end_status(run: &Run) -> RunStatus {
+    if let Some(status) = run.undo.was {
+        return status;
+    }
     match &run.failing {
         Some(failing) if failing.refused => RunStatus::Refused,
         Some(_) => RunStatus::Failed,

@@ -71,6 +71,7 @@ impl Draft<'_> {
             } => self.settle(path, answer, probed, actor, reason),
             Command::Acknowledge { actor, reason } => self.acknowledge(actor, reason),
             Command::Retry { from, actor, reason } => self.retry(from.as_deref(), actor, reason),
+            Command::Undo { paths, actor, reason } => self.undo(&paths, actor, reason),
             Command::Rerun { run, actor, reason } => Ok(self.record(Event::Rerun { run, actor, reason })?),
         }
     }

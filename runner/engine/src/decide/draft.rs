@@ -78,6 +78,7 @@ impl<'a> Draft<'a> {
             self.end_of_time()?;
             self.settle_lets()?;
             self.advance_steps()?;
+            self.undo_next()?;
             if self.events.len() == before {
                 break;
             }
@@ -103,6 +104,7 @@ impl<'a> Draft<'a> {
         Some(Path {
             step: id.as_str().into(),
             item: spot.item,
+            undo: spot.undo,
         })
     }
 }

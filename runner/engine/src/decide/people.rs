@@ -34,6 +34,8 @@ impl Draft<'_> {
         let attempt = found.attempt();
         let arguments = found.last().map(|last| &last.arguments);
         let answer = match answer {
+            // Nobody reads what taking back gives.
+            answer if path.undo => answer,
             Settlement::Done { output } => Settlement::Done {
                 output: promised(&step.action, arguments, output)?,
             },
@@ -90,12 +92,32 @@ impl Draft<'_> {
     }
 
     pub(super) fn acknowledge(&mut self, actor: Actor, reason: String) -> Result<(), Refusal> {
-        if !self.run.needs_attention() {
+        if !self.run.needs_attention() && !self.run.undo_has_failed() {
             return Err(unfit(
                 "there is no failure that waits for somebody to take note of it".to_owned(),
             ));
         }
         Ok(self.record(Event::Acknowledged { actor, reason })?)
+    }
+
+    pub(super) fn undo(&mut self, paths: &[Path], actor: Actor, reason: String) -> Result<(), Refusal> {
+        let mut inverses = Vec::new();
+        for line in self.run.undo_plan(self.plan, self.around) {
+            if paths.contains(&line.path) {
+                inverses.push(
+                    line.inverse
+                        .map_err(|why| unfit(format!("`{}`: {why}", line.path)))?,
+                );
+            }
+        }
+        if inverses.is_empty() {
+            return Err(unfit("there is nothing to take back".to_owned()));
+        }
+        Ok(self.record(Event::UndoRequested {
+            inverses,
+            actor,
+            reason,
+        })?)
     }
 
     pub(super) fn retry(&mut self, from: Option<&str>, actor: Actor, reason: String) -> Result<(), Refusal> {

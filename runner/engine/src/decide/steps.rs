@@ -95,10 +95,7 @@ impl Draft<'_> {
     }
 
     fn begin(&mut self, index: usize, step: &Step) -> Result<(), Corrupt> {
-        let spot = Spot {
-            step: index,
-            item: None,
-        };
+        let spot = Spot::whole(index);
         if let Some(condition) = &step.condition {
             match self.condition(condition) {
                 Decided::Yes => {}
@@ -146,7 +143,11 @@ impl Draft<'_> {
                 return Ok(());
             };
             let item = u32::try_from(next).ok();
-            self.open(Spot { step: index, item }, step)?;
+            let spot = Spot {
+                item,
+                ..Spot::whole(index)
+            };
+            self.open(spot, step)?;
         }
     }
 
@@ -180,10 +181,7 @@ impl Draft<'_> {
     }
 
     fn skip(&mut self, index: usize, cause: SkipCause) -> Result<(), Corrupt> {
-        match self.path(Spot {
-            step: index,
-            item: None,
-        }) {
+        match self.path(Spot::whole(index)) {
             Some(path) => self.record(Event::Skipped { path, cause }),
             None => Ok(()),
         }

@@ -205,6 +205,7 @@ fn places_of(step: &Step, state: &StepState) -> Vec<Again> {
             path: Path {
                 step: step.id.as_str().into(),
                 item,
+                undo: false,
             },
             action: step.action.name.clone(),
             effect: last.map_or(step.action.effect, |last| last.effect),

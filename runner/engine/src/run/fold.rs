@@ -18,11 +18,12 @@ use state::ids::Path;
 use self::places::step_of;
 use super::place::Final;
 use super::step::Each;
-use super::{Closed, Corrupt, Failing, LetState, Place, Run, Spot, StepState, Work};
+use super::{Closed, Corrupt, Failing, LetState, Place, Run, Spot, StepState, Undo, Work};
 
 mod attempts;
 mod people;
 mod places;
+mod undo;
 
 /// Probes that may fail to tell before the outcome is called unknown.
 pub(crate) const PROBES_MAX: u32 = 4;
@@ -78,6 +79,8 @@ impl Run {
             stopper: None,
             failing: None,
             cancel: None,
+            undo: Undo::default(),
+            effects: Vec::new(),
             closed: None,
             deadline: started.deadline,
             answered: false,
@@ -148,6 +151,11 @@ impl Run {
             Event::Acknowledged { .. } => self.acknowledged(),
             Event::Retried { places, deadline, .. } => self.retried(plan, places, *deadline),
             Event::Rerun { .. } => Ok(()),
+            Event::UndoRequested {
+                inverses,
+                actor,
+                reason,
+            } => self.undo_requested(plan, inverses, actor, reason),
             Event::Closed { status, summary, .. } => self.closes(plan, *status, summary),
         }
     }
@@ -181,10 +189,7 @@ impl Run {
             .steps
             .get_index_of(id)
             .ok_or_else(|| format!("there is no step `{id}`"))?;
-        let spot = Spot {
-            step: index,
-            item: None,
-        };
+        let spot = Spot::whole(index);
         let step = step_of(plan, spot)?;
         let state = self.state_mut(spot)?;
         if !state.is_pending() || step.for_each.is_none() {
@@ -271,10 +276,13 @@ impl Run {
     fn closes(&mut self, plan: &Plan, status: RunStatus, summary: &str) -> Folded {
         let unfinished = !self.live.is_empty()
             || !self.section_is_over(plan, Section::Steps)
-            || !self.section_is_over(plan, Section::Finally);
+            || !self.section_is_over(plan, Section::Finally)
+            || self.undo_goes_on();
         if unfinished || !status.is_over() {
             return Err("the run is not over yet".to_owned());
         }
+        // Taken back is an answer to a failure.
+        self.answered |= matches!(self.undone(), (1.., None));
         self.closed = Some(Closed {
             status,
             summary: summary.to_owned(),

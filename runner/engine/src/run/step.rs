@@ -342,7 +342,7 @@ impl Each {
         view.insert("skipped".to_owned(), json!(self.skipped));
         view.insert("refused".to_owned(), json!(self.refused));
         view.insert("failures".to_owned(), Value::Array(self.failures()));
-        if self.failed > 0 && step.on_failure == OnFailure::Stop {
+        if self.failed > 0 && step.on_failure != OnFailure::Continue {
             let reason = self.first(|result| match result {
                 Final::Failed(error) => Some(error),
                 _ => None,

@@ -56,7 +56,10 @@ fn spec(sketch: Sketch) -> ActionSpec {
             .map(|(name, ty)| (name.to_owned(), ty))
             .collect(),
         natural_key: Vec::new(),
-        inverse: sketch.name.starts_with("block.").then(|| "unblock.ip".to_owned()),
+        inverse: match sketch.name {
+            "edr.isolate_host" => Some("edr.release_host".to_owned()),
+            name => name.starts_with("block.").then(|| "unblock.ip".to_owned()),
+        },
         no_inverse_because: (sketch.effect >= EffectClass::Contain).then(|| "a test".to_owned()),
         timeout: Span::seconds(30),
         retry: RetryDefault {
@@ -208,6 +211,25 @@ fn changing_customers() -> Vec<ActionSpec> {
             example: (json!({"id": "h"}), json!({"state": "isolated"})),
         }),
         spec(Sketch {
+            name: "edr.release_host",
+            effect: EffectClass::Contain,
+            exposure: Exposure::None,
+            inputs: vec![("id", text())],
+            outputs: vec![("state", Type::String)],
+            example: (json!({"id": "h"}), json!({"state": "free"})),
+        }),
+        spec(Sketch {
+            name: "unblock.ip",
+            effect: EffectClass::Contain,
+            exposure: Exposure::None,
+            inputs: vec![
+                ("ip", Type::Text(TextForm::Ip).optional()),
+                ("domain", Type::Text(TextForm::Domain).optional()),
+            ],
+            outputs: vec![("ip", Type::Text(TextForm::Ip).optional())],
+            example: (json!({"ip": "203.0.113.7"}), json!({"ip": "203.0.113.7"})),
+        }),
+        spec(Sketch {
             name: "http.request",
             effect: EffectClass::Contain,
             exposure: Exposure::Public,
@@ -257,6 +279,8 @@ impl Catalogue {
                 provider("block.net", "block_list", Recovery::Set),
                 provider("block.domain", "block_list", Recovery::Set),
                 provider("edr.isolate_host", "edr", Recovery::Probed),
+                provider("edr.release_host", "edr", Recovery::Probed),
+                provider("unblock.ip", "block_list", Recovery::Set),
                 provider("http.request", "http", Recovery::Once),
                 provider("edr.wipe", "edr", Recovery::Probed),
             ],

@@ -264,7 +264,7 @@ proptest! {
         run.world.heal();
         let retried = run.give(people::retry(None)).is_ok();
         for spot in unknown {
-            let path = state::ids::Path { step: scene.plan.steps.get_index(spot.step).unwrap().0.as_str().into(), item: spot.item };
+            let path = state::ids::Path { step: scene.plan.steps.get_index(spot.step).unwrap().0.as_str().into(), item: spot.item, undo: false };
             let answer = if happened {
                 state::event::Settlement::Done { output: scene.plan.steps[&*path.step].action.example.1.clone() }
             } else {
@@ -403,6 +403,7 @@ fn kind_of(event: &Event) -> &'static str {
         Event::Acknowledged { .. } => "acknowledged",
         Event::Retried { .. } => "retried",
         Event::Rerun { .. } => "rerun",
+        Event::UndoRequested { .. } => "undo",
         Event::Closed { status, .. } => match status {
             RunStatus::Succeeded => "closed: succeeded",
             _ => "closed: failed",

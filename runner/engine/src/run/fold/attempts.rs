@@ -38,12 +38,14 @@ impl Run {
                 place.attempt()
             ));
         }
-        if intended.attempt == 1 && intended.effect > EffectClass::Record {
-            self.effects_intended += 1;
+        if !spot.undo {
+            if intended.attempt == 1 && intended.effect > EffectClass::Record {
+                self.effects_intended += 1;
+            }
+            let state = self.state_mut(spot)?;
+            state.attempts = state.attempts.saturating_add(1);
+            state.started_at.get_or_insert(at);
         }
-        let state = self.state_mut(spot)?;
-        state.attempts = state.attempts.saturating_add(1);
-        state.started_at.get_or_insert(at);
         self.put(plan, spot, Place::Live(Arc::new(intended.clone())), at)
     }
 
@@ -75,7 +77,7 @@ impl Run {
         let given_up = matches!(place, Place::Again { .. });
         match outcome {
             Outcome::Succeeded { output, .. } => {
-                if last.effect > EffectClass::Record {
+                if last.effect > EffectClass::Record && !spot.undo {
                     self.effects_done += 1;
                 }
                 self.end(plan, spot, Final::Succeeded(Arc::new(output.clone())), at)
@@ -135,7 +137,7 @@ impl Run {
         let again = last.attempt < step.retry.attempts
             && step.retry.errors.contains(&failure.kind)
             && backoff::waits_that_long(failure.retry_after)
-            && self.stopping(step.section).is_none();
+            && (last.path.undo || self.stopping(step.section).is_none());
         if again {
             Place::Retry {
                 last,
@@ -210,7 +212,7 @@ impl Run {
         };
         let place = match answer {
             ProbeAnswer::Done { output } => {
-                if doubt.last.effect > EffectClass::Record {
+                if doubt.last.effect > EffectClass::Record && !spot.undo {
                     self.effects_done += 1;
                 }
                 return self.end(plan, spot, Final::Succeeded(Arc::new(output.clone())), at);

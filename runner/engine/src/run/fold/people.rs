@@ -37,7 +37,7 @@ impl Run {
             (Settlement::Done { output } | Settlement::ByHand { output }, _) => {
                 let step = step_of(plan, spot)?;
                 let effect = last.as_ref().map_or(step.action.effect, |last| last.effect);
-                self.effects_done += u32::from(effect > EffectClass::Record);
+                self.effects_done += u32::from(effect > EffectClass::Record && !spot.undo);
                 Place::Done {
                     last,
                     result: Final::Succeeded(Arc::new(output.clone())),
@@ -86,14 +86,19 @@ impl Run {
 
     /// Whether every failure and doubt of the run has been settled.
     fn nothing_is_left_open(&self) -> bool {
-        self.unknown.is_empty() && self.steps.iter().all(|step| step.status() != StepStatus::Failed)
+        self.unknown.is_empty()
+            && !self.undo_has_failed()
+            && self.steps.iter().all(|step| step.status() != StepStatus::Failed)
     }
 
     pub(super) fn acknowledged(&mut self) -> Folded {
-        if !self.needs_attention() {
+        if self.needs_attention() {
+            self.answered = true;
+        } else if self.undo_has_failed() {
+            self.undo.accepted = true;
+        } else {
             return Err("there is no failure that waits for somebody to take note of it".to_owned());
         }
-        self.answered = true;
         Ok(())
     }
 
@@ -103,6 +108,9 @@ impl Run {
         }
         for path in places {
             let spot = Spot::of(plan, path).ok_or_else(|| format!("there is no `{path}`"))?;
+            if spot.undo {
+                return Err(format!("`{path}` cannot be retried"));
+            }
             self.handled_failures = self
                 .handled_failures
                 .saturating_sub(self.failures_handled_at(plan, spot)?);
@@ -116,6 +124,7 @@ impl Run {
             self.open_lets.insert(index);
         }
         self.closed = None;
+        self.undo.was = None;
         self.failing = None;
         self.stopper = None;
         self.cancel = None;

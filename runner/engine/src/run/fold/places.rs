@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use playbooks::marking::EffectClass;
 use playbooks::plan::{OnFailure, Plan, Step};
 use state::ids::Path;
 
@@ -17,7 +18,8 @@ impl Run {
     pub(super) fn find(&self, plan: &Plan, path: &Path) -> Result<(Spot, &Place), String> {
         let spot = Spot::of(plan, path).ok_or_else(|| format!("there is no `{path}`"))?;
         let place = self.place(spot).ok_or_else(|| format!("there is no `{path}`"))?;
-        if let (Place::Pending, Some(item), Work::Each(each)) = (place, spot.item, &self.state(spot)?.work)
+        if let (false, Place::Pending, Some(item), Work::Each(each)) =
+            (spot.undo, place, spot.item, &self.state(spot)?.work)
             && !each.may_take_up(item)
         {
             return Err(format!("`{path}` is out of turn"));
@@ -85,8 +87,19 @@ impl Run {
             Place::Unknown { .. } => {
                 self.unknown.insert(spot);
             }
-            Place::Done { result, .. } => self.ended(step_of(plan, spot)?, spot, result),
+            Place::Done { .. } if spot.undo => {}
+            Place::Done { result, last } => {
+                let effect = last.as_ref().is_some_and(|last| last.effect > EffectClass::Read);
+                if effect && matches!(result, Final::Succeeded(_)) {
+                    self.effects.push(spot);
+                }
+                self.ended(step_of(plan, spot)?, spot, result);
+            }
             Place::Pending => {}
+        }
+        if spot.undo {
+            self.undo.places.insert(spot, new);
+            return Ok(());
         }
         let state = self.state_mut(spot)?;
         match (&mut state.work, spot.item) {
