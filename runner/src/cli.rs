@@ -163,6 +163,7 @@ impl Session {
             Command::Doctor { strict } => doctor::doctor(self, *strict).await,
             Command::Run(arguments) => runs::run(self, arguments).await,
             Command::Runs(command) => runs::runs(self, command).await,
+            Command::Effects(command) => decisions::effects(self, command).await,
             Command::Incidents(command) => incidents::incidents(self, command).await,
             Command::Audit(command) => audit::audit(self, command).await,
         }

@@ -218,7 +218,7 @@ impl Dispatcher {
         self.inner.tasks.spawn(worker.run(message));
     }
 
-    fn surroundings<'a>(
+    pub(crate) fn surroundings<'a>(
         &'a self,
         operator: &'a Operator,
         entity: &'a playbooks::operator::Entity,

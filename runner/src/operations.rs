@@ -16,8 +16,8 @@ use state::ids::{EntityId, IncidentId};
 use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter};
 use web::operations::{Answer, RunStream};
 use web::view::{
-    BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness, RunDecided,
-    RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
+    BlockList, EffectView, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness,
+    RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
 };
 use web::{OperationError, Operations};
 
@@ -251,6 +251,10 @@ impl Operations for LocalOperations {
     async fn decide(&self, caller: &Principal, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided> {
         self.not_draining()?;
         self.decided(caller, run, verb, reason).await
+    }
+
+    async fn effects(&self, caller: &Principal, entity: Option<EntityId>) -> Answer<Vec<EffectView>> {
+        self.in_force(caller, entity).await
     }
 
     async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {

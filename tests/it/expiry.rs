@@ -18,12 +18,12 @@ use web::view::Content;
 
 use crate::BINARY;
 
-const TARGET: &str = "45.155.205.233";
+pub(crate) const TARGET: &str = "45.155.205.233";
 /// How often the fake firewall is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A firewall of the range, as a table of sortie.toml.
-fn firewall(soc: &Soc) -> String {
+pub(crate) fn firewall(soc: &Soc) -> String {
     let secret = soc.project().join("secrets/range").display().to_string();
     format!(
         "\n[connections.firewall]\nprovider = \"opnsense\"\nbase_url = \"http://{}/opnsense\"\nusername = \
@@ -62,7 +62,7 @@ async fn open(soc: &Soc) -> App {
 }
 
 /// A playbook that alone takes up the alert of the demonstration, and blocks at the firewall.
-fn let_a_playbook_block(soc: &Soc) {
+pub(crate) fn let_a_playbook_block(soc: &Soc) {
     let playbook = format!(
         "id: shut-out\nname: Shut out\nversion: 1\ndescription: Blocks one address at the \
          firewall.\nowner: network-team\ntrigger: {{incident: [ids-alert]}}\nmay: [contain]\nlimits: {{tlp: amber, pap: green, time: \

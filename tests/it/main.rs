@@ -24,6 +24,7 @@ mod pace;
 mod setbacks;
 mod tenancy;
 mod trials;
+mod undo;
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_sortie-under-test");

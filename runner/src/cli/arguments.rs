@@ -110,6 +110,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sortie runs list --status failed,stuck\n  sortie runs show 01jq7"
     )]
     Runs(Runs),
+    /// What is in force: the register of measures.
+    #[command(subcommand)]
+    Effects(Effects),
     /// Incidents: list, show, create, and why a playbook started or did not.
     #[command(
         subcommand,
@@ -240,6 +243,19 @@ pub(crate) struct Run {
     /// Start it and leave. Needs a running server.
     #[arg(long)]
     pub(crate) detach: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Effects {
+    /// What is in force now, by entity and target.
+    #[command(
+        after_help = "Examples:\n  sortie effects list\n  sortie effects list --entity ville-exemple --json"
+    )]
+    List {
+        /// Of one entity.
+        #[arg(long)]
+        entity: Option<String>,
+    },
 }
 
 /// Which part of a list.

@@ -8,12 +8,14 @@ use std::io::{IsTerminal as _, Write as _};
 use serde_json::{Map, Value};
 use state::event::RunStatus;
 use web::operations::Myself;
-use web::view::{Preview, PreviewEffect, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord, Version};
+use web::view::{
+    Preview, PreviewEffect, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord, Undo, Version,
+};
 
-use super::arguments::{Confirm, Output, Runs, SettleStep, VersionWord};
+use super::arguments::{Confirm, Effects, Output, Runs, SettleStep, VersionWord};
 use super::exit_code::Exit;
 use super::terminal::{fit, safe};
-use super::{Connected, Session, print, runs};
+use super::{Connected, Session, id, print, runs};
 
 /// Longest arguments of an effect in a preview, in characters.
 const ARGUMENTS_CHARACTERS_MAX: usize = 120;
@@ -37,6 +39,12 @@ pub(super) async fn decide(session: &Session, connected: &Connected, command: &R
                 VersionWord::Current => Version::Current,
             };
             let verb = RunVerb::Rerun(Rerun { version });
+            confirmed(session, connected, &arguments.run, verb, &arguments.confirm).await
+        }
+        Runs::Undo(arguments) => {
+            let verb = RunVerb::Undo(Undo {
+                effect: arguments.effect.clone(),
+            });
             confirmed(session, connected, &arguments.run, verb, &arguments.confirm).await
         }
         Runs::List(_)
@@ -111,11 +119,12 @@ fn lines(verb: &RunVerb, preview: &Preview) -> Vec<String> {
     let run = preview.run.id.short();
     let head = match verb {
         RunVerb::Rerun(_) => format!(" Run {run} had these effects; the new run may have them once more:"),
+        RunVerb::Undo(_) => format!(" Of run {run}, newest first (! will be taken back, - will not):"),
         _ => format!(" Run {run} will try these effects:"),
     };
     let mut lines = Vec::new();
     if preview.effects.is_empty() {
-        lines.push(format!(" Run {run}: no effects are known before."));
+        lines.push(format!(" Run {run}: there are no effects."));
     } else {
         lines.push(head);
         lines.extend(preview.effects.iter().map(effect));
@@ -169,6 +178,39 @@ fn agreed(session: &Session) -> Result<bool, Exit> {
     let mut answer = String::new();
     super::terminal::written(std::io::stdin().read_line(&mut answer).map(drop))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// `sortie effects`.
+pub(super) async fn effects(session: &Session, command: &Effects) -> Result<Exit, Exit> {
+    let Effects::List { entity } = command;
+    let entity = entity.as_deref().map(|text| id(session, text)).transpose()?;
+    let connected = session.connect().await?;
+    let rows = connected.operations().effects(&Myself, entity).await;
+    let rows = rows.map_err(|error| session.failed(&error))?;
+    print::list(
+        &session.terminal,
+        session.output,
+        "sortie.effects/1",
+        &rows,
+        None,
+        &[
+            "entity", "action", "target", "through", "since", "until", "run", "reason",
+        ],
+        |row| {
+            vec![
+                row.entity.to_string(),
+                row.action.clone(),
+                row.target.clone(),
+                row.connection.clone(),
+                row.since.strftime("%Y-%m-%d %H:%MZ").to_string(),
+                row.until.strftime("%Y-%m-%d %H:%MZ").to_string(),
+                row.run.short().to_owned(),
+                row.reason.clone(),
+            ]
+        },
+    )?;
+    connected.rest().await;
+    Ok(Exit::Yes)
 }
 
 /// Decides, and follows what this process goes on with.

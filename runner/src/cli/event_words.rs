@@ -61,7 +61,8 @@ pub(super) fn sentence(recorded: &Recorded) -> String {
         | Event::Settled { .. }
         | Event::Acknowledged { .. }
         | Event::Retried { .. }
-        | Event::Rerun { .. } => decided(&recorded.event),
+        | Event::Rerun { .. }
+        | Event::UndoRequested { .. } => decided(&recorded.event),
         Event::Closed {
             status,
             summary,
@@ -122,6 +123,19 @@ fn decided(event: &Event) -> String {
         Event::Rerun { run, actor, reason } => {
             format!("{} started run {run} as a repetition: {reason}", actor.name)
         }
+        Event::UndoRequested {
+            inverses,
+            actor,
+            reason,
+        } => format!(
+            "{} has {} taken back: {reason}",
+            actor.name,
+            inverses
+                .iter()
+                .map(|inverse| inverse.path.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
         _ => String::new(),
     }
 }

@@ -323,6 +323,18 @@ pub(crate) fn next_commands(detail: &RunDetail) -> Vec<String> {
             )
         })
         .collect();
+    let stays = detail
+        .steps
+        .iter()
+        .find(|step| step.step.starts_with("undo:") && step.state == StepState::Failed);
+    if let Some(step) = stays.filter(|_| detail.run.status == RunStatus::Stuck) {
+        commands.push(format!("sortie runs undo {run} --reason '...'"));
+        commands.push(format!(
+            "sortie runs settle {run} {} --done-by-hand --reason '...'",
+            step.place()
+        ));
+        commands.push(format!("sortie runs ack {run} --reason '...'"));
+    }
     if detail.run.attention {
         commands.push(format!("sortie runs retry {run} --reason '...'"));
         let failed = leaves().find(|step| step.state == StepState::Failed && step.effect);
@@ -332,6 +344,11 @@ pub(crate) fn next_commands(detail: &RunDetail) -> Vec<String> {
                 step.place()
             )
         }));
+        let had_effects =
+            leaves().any(|step| step.state == StepState::Done && step.class > EffectClass::Record);
+        if had_effects {
+            commands.push(format!("sortie runs undo {run} --reason '...'"));
+        }
         commands.push(format!("sortie runs ack {run} --reason '...'"));
     }
     if commands.is_empty() {

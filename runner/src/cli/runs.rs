@@ -201,7 +201,7 @@ pub(crate) async fn runs(session: &Session, command: &Runs) -> Result<Exit, Exit
         Runs::ExportTest { run, file } => {
             super::trials::export(session, connected.operations(), run, file.as_deref()).await
         }
-        Runs::Settle(_) | Runs::Ack { .. } | Runs::Retry(_) | Runs::Rerun(_) => {
+        Runs::Settle(_) | Runs::Ack { .. } | Runs::Retry(_) | Runs::Rerun(_) | Runs::Undo(_) => {
             decisions::decide(session, &connected, command).await
         }
         Runs::Cancel { run, reason } => {

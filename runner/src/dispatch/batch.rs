@@ -60,13 +60,7 @@ pub(super) fn in_place_of(event: Event, why: &str) -> Option<Event> {
             value: None,
             absent: Some(why.to_owned()),
         }),
-        Event::Expanded { step, .. } => {
-            let path = Path {
-                step: step.as_str().into(),
-                item: None,
-            };
-            Some(failed(path, 0, true, 0))
-        }
+        Event::Expanded { step, .. } => Some(failed(Path::step(&step), 0, true, 0)),
         Event::Intended(intended) if intended.attempt == 1 => Some(failed(intended.path, 0, true, 0)),
         Event::Finished {
             path,

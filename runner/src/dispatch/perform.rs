@@ -16,6 +16,7 @@ use playbooks::operator::{Entity, Operator};
 use serde_json::Value;
 use state::access::Actor;
 use state::event::{Intended, Outcome, ProbeAnswer, Started, StartedBy};
+use state::ids::EffectKey;
 use state::store::{IncidentUpdate, Measure, MeasureChange, StoreError};
 
 use super::Dispatcher;
@@ -102,12 +103,80 @@ impl Dispatcher {
         }
     }
 
-    /// What the commit of an outcome also stores. An outcome that is known must not be lost, so a
-    /// register that cannot be read lifts nothing: what it lists is taken back at its end.
+    /// Takes an effect back, unless the same is in force for another reason: then only the register
+    /// changes, since to run the inverse would end the other one too.
+    pub(super) async fn take_back_here(
+        &self,
+        started: &Started,
+        call: Call,
+        intended: Arc<Intended>,
+        undone: &EffectKey,
+        probe: bool,
+    ) -> Answer {
+        match self.same_elsewhere(started, undone).await {
+            Ok(None) => self.carry_out(call, intended, probe).await,
+            Ok(Some((ours, other))) => Answer {
+                intended,
+                finding: Finding::Finished {
+                    outcome: Outcome::Succeeded {
+                        output: Value::Object(serde_json::Map::new()),
+                        reference: Some(format!(
+                            "only the register changed: run {} has the same in force until {}",
+                            other.run.short(),
+                            other.until.strftime("%Y-%m-%d %H:%MZ")
+                        )),
+                    },
+                    changes: vec![HouseChange::LiftMeasures {
+                        kind: kind_of(&ours.kind),
+                        target: ours.target,
+                        direction: ours.direction,
+                    }],
+                },
+                duration_ms: 0,
+            },
+            Err(error) => Answer {
+                intended,
+                finding: Finding::Finished {
+                    outcome: Outcome::Failed {
+                        kind: ErrorKind::Internal,
+                        detail: format!("the register could not be read: {error}"),
+                        not_sent: true,
+                        retry_after: None,
+                    },
+                    changes: Vec::new(),
+                },
+                duration_ms: 0,
+            },
+        }
+    }
+
+    /// The measure of an effect, and another one in force of the same target.
+    async fn same_elsewhere(
+        &self,
+        started: &Started,
+        undone: &EffectKey,
+    ) -> Result<Option<(Measure, Measure)>, StoreError> {
+        let in_force = self.inner.store.measures(&started.entity, self.now()).await?;
+        let Some(ours) = in_force.iter().find(|measure| measure.key == *undone).cloned() else {
+            return Ok(None);
+        };
+        let other = in_force.into_iter().find(|other| {
+            other.key != ours.key
+                && (&other.kind, &other.target, &other.connection, &other.direction)
+                    == (&ours.kind, &ours.target, &ours.connection, &ours.direction)
+        });
+        Ok(other.map(|other| (ours, other)))
+    }
+
+    /// What the commit of an outcome also stores. `undone` is the effect that is taken back: only its
+    /// own measure ends, not that of others of the same target. An outcome that is known
+    /// must not be lost, so a register that cannot be read lifts nothing: what it lists is taken back
+    /// at its end.
     pub(super) async fn house_changes(
         &self,
         started: &Started,
         intended: &Intended,
+        undone: Option<&EffectKey>,
         changes: Vec<HouseChange>,
         now: Timestamp,
     ) -> (Vec<IncidentUpdate>, Vec<MeasureChange>) {
@@ -160,7 +229,8 @@ impl Dispatcher {
                     measures.extend(
                         held.into_iter()
                             .filter(|one| {
-                                one.kind == kind
+                                undone.is_none_or(|key| one.key == *key)
+                                    && one.kind == kind
                                     && same_target(&one.target, &target)
                                     && covers(direction.as_deref(), one.direction.as_deref())
                                     && intended.connections.contains(&one.connection)
@@ -231,6 +301,14 @@ fn update(
         run: Some(started.run.clone()),
         actor: Actor::engine(),
     })
+}
+
+/// The kind of a measure as actions write it.
+fn kind_of(kind: &str) -> &'static str {
+    ["ip", "domain", "url"]
+        .into_iter()
+        .find(|known| *known == kind)
+        .unwrap_or_default()
 }
 
 /// What a person reads when an action panicked.

@@ -267,7 +267,18 @@ impl Worker {
                     &loaded.facts,
                 );
                 let dispatcher = self.dispatcher.clone();
-                answers.spawn(async move { dispatcher.carry_out(call, intended, probe).await });
+                let undone = loaded.run.undone_by(&loaded.compiled.plan, &intended.path);
+                let started = Arc::clone(loaded.run.started());
+                answers.spawn(async move {
+                    match undone {
+                        Some(key) => {
+                            dispatcher
+                                .take_back_here(&started, call, intended, &key, probe)
+                                .await
+                        }
+                        None => dispatcher.carry_out(call, intended, probe).await,
+                    }
+                });
             }
         }
     }
@@ -309,9 +320,10 @@ impl Worker {
                     changes,
                 ),
             };
+            let undone = loaded.run.undone_by(&loaded.compiled.plan, &intended.path);
             let (updates, measures) = self
                 .dispatcher
-                .house_changes(&loaded.started, &intended, changes, now)
+                .house_changes(&loaded.started, &intended, undone.as_ref(), changes, now)
                 .await;
             orders.push(Order {
                 command,

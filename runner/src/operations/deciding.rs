@@ -6,13 +6,15 @@
 use engine::{Command, Run};
 use playbooks::marking::EffectClass;
 use serde_json::Value;
-use state::access::{Actor, Principal};
+use state::access::{Actor, Permission, Principal};
 use state::event::{Event, Recorded, Settlement, Started};
-use state::ids::Path;
+use state::ids::{EntityId, Path};
 use state::store::RunSummary;
 use web::OperationError;
 use web::operations::Answer;
-use web::view::{Preview, PreviewEffect, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord, Version};
+use web::view::{
+    EffectView, Preview, PreviewEffect, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord, Undo, Version,
+};
 
 use super::{LocalOperations, not_started};
 use crate::dispatch::{ByHand, DecideError, Heard};
@@ -40,6 +42,10 @@ impl LocalOperations {
         let (effects, besides) = match verb {
             RunVerb::Retry(Retry { from }) => would_retry(&opened, from.as_deref())?,
             RunVerb::Rerun(_) => (self.would_repeat(&opened).await?, Vec::new()),
+            RunVerb::Undo(Undo { effect }) => {
+                let lines = self.would_undo(&opened, effect.as_deref()).await?;
+                (lines.into_iter().map(|(_, line)| line).collect(), Vec::new())
+            }
             RunVerb::Settle(_) | RunVerb::Acknowledge => {
                 return Err(OperationError::invalid("there is nothing to look at before this"));
             }
@@ -73,6 +79,11 @@ impl LocalOperations {
                 let command = Command::Retry { from, actor, reason };
                 self.dispatcher.decide(&run, command).await.map_err(refused)?;
                 (run, "what failed is tried again".to_owned())
+            }
+            RunVerb::Undo(Undo { effect }) => {
+                let opened = self.opened(summary).await?;
+                let said = self.undone(&opened, effect.as_deref(), actor, reason).await?;
+                (run, said)
             }
             RunVerb::Rerun(Rerun { version }) => {
                 let opened = self.opened(summary).await?;
@@ -185,6 +196,123 @@ impl LocalOperations {
             tracing::warn!(run = %old.run, again_as = %new, %error, "A run does not say that it was started again; the new one does.");
         }
         Ok(new)
+    }
+
+    /// Every effect of a run, newest first, and whether it can be taken back and is still in force.
+    async fn would_undo(&self, opened: &Opened, only: Option<&str>) -> Answer<Vec<(Path, PreviewEffect)>> {
+        let started = opened.started();
+        let operator = self.dispatcher.operator();
+        let entity = operator
+            .entities
+            .get(started.entity.as_str())
+            .ok_or_else(|| OperationError::not_found(format!("entity `{}`", started.entity)))?;
+        let now = self.dispatcher.now();
+        let in_force = self.dispatcher.store().measures(&started.entity, now).await?;
+        let around = self
+            .dispatcher
+            .surroundings(&operator, entity, now, engine::BlockCounts::default());
+        let mut lines = Vec::new();
+        for line in opened.run.undo_plan(&opened.compiled.plan, &around) {
+            let place = line.path.to_string();
+            if only.is_some_and(|only| only != place) {
+                continue;
+            }
+            let intended = &line.intended;
+            let registered = in_force.iter().any(|measure| measure.key == intended.key);
+            // Blocks are registered as long as they are in force.
+            let gone = intended.action.starts_with("block.") && !registered;
+            let (possible, note) = match line.inverse {
+                Ok(_) if gone => (false, "it is not in force any more".to_owned()),
+                Ok(inverse) => (true, format!("by {}", inverse.action)),
+                Err(why) => (false, why),
+            };
+            let effect = PreviewEffect {
+                run: started.run.clone(),
+                place,
+                action: intended.action.clone(),
+                class: intended.effect,
+                arguments: Some(intended.arguments.clone()),
+                note,
+                possible,
+            };
+            lines.push((line.path, effect));
+        }
+        if lines.is_empty()
+            && let Some(only) = only
+        {
+            return Err(OperationError::not_found(format!(
+                "effect `{}` of run {}",
+                only.chars().take(60).collect::<String>(),
+                started.run.short()
+            )));
+        }
+        Ok(lines)
+    }
+
+    /// Takes back what can be.
+    async fn undone(
+        &self,
+        opened: &Opened,
+        only: Option<&str>,
+        actor: Actor,
+        reason: String,
+    ) -> Answer<String> {
+        let lines = self.would_undo(opened, only).await?;
+        let (possible, rest): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(_, line)| line.possible);
+        if possible.is_empty() {
+            let why = rest.first().map_or_else(
+                || "the run had no effects".to_owned(),
+                |(_, line)| format!("`{}`: {}", line.place, line.note),
+            );
+            return Err(OperationError::Refused {
+                why: format!("there is nothing to take back; {why}"),
+                help: None,
+            });
+        }
+        let count = possible.len();
+        let command = Command::Undo {
+            paths: possible.into_iter().map(|(path, _)| path).collect(),
+            actor,
+            reason,
+        };
+        let run = &opened.started().run;
+        self.dispatcher.decide(run, command).await.map_err(refused)?;
+        Ok(if count == 1 {
+            "1 effect is taken back".to_owned()
+        } else {
+            format!("{count} effects are taken back, newest first")
+        })
+    }
+
+    /// What is in force, by entity and target.
+    pub(super) async fn in_force(
+        &self,
+        caller: &Principal,
+        entity: Option<EntityId>,
+    ) -> Answer<Vec<EffectView>> {
+        let scope = caller.scope(Permission::See)?;
+        let operator = self.dispatcher.operator();
+        let known = operator
+            .entities
+            .keys()
+            .filter_map(|id| id.parse::<EntityId>().ok());
+        let mut entities: Vec<EntityId> = known.filter(|id| scope.covers(id)).collect();
+        if let Some(entity) = entity {
+            if !entities.contains(&entity) {
+                return Err(OperationError::not_found(format!("entity `{entity}`")));
+            }
+            entities = vec![entity];
+        }
+        let mut effects = Vec::new();
+        for entity in entities {
+            let measures = self
+                .dispatcher
+                .store()
+                .measures(&entity, self.dispatcher.now())
+                .await?;
+            effects.extend(measures.into_iter().map(EffectView::from));
+        }
+        Ok(effects)
     }
 
     async fn opened(&self, summary: RunSummary) -> Answer<Opened> {

@@ -21,9 +21,9 @@ use crate::operations::{Answer, Myself, Operations, RunStream};
 use crate::query::Writer;
 use crate::routes::Media;
 use crate::view::{
-    BlockList, Content, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness,
-    Reasoned, Rerun, Retry, Rows, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission,
-    SubmitReport, Version,
+    BlockList, Content, EffectView, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview,
+    Readiness, Reasoned, Rerun, Retry, Rows, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun,
+    Submission, SubmitReport, Undo, Version,
 };
 
 use transport::{Target, read};
@@ -171,6 +171,7 @@ impl Operations<Myself> for Client {
                 version: Version::Current,
             }) => writer.set("version", Some(&"current")),
             RunVerb::Rerun(_) => writer,
+            RunVerb::Undo(Undo { effect }) => writer.set("effect", effect.as_ref()),
             RunVerb::Settle(_) | RunVerb::Acknowledge => {
                 return Err(OperationError::invalid("there is nothing to look at before this"));
             }
@@ -186,7 +187,16 @@ impl Operations<Myself> for Client {
             RunVerb::Acknowledge => self.post(&address, &Cancel { reason }).await,
             RunVerb::Retry(what) => self.post(&address, &Reasoned { reason, what }).await,
             RunVerb::Rerun(what) => self.post(&address, &Reasoned { reason, what }).await,
+            RunVerb::Undo(what) => self.post(&address, &Reasoned { reason, what }).await,
         }
+    }
+
+    async fn effects(&self, _: &Myself, entity: Option<EntityId>) -> Answer<Vec<EffectView>> {
+        let address = Writer::default()
+            .set("entity", entity.as_ref())
+            .behind("/api/v1/effects");
+        let rows: Rows<EffectView> = self.get(&address).await?;
+        Ok(rows.rows)
     }
 
     async fn watch(&self, _: &Myself, run: &str, after: Option<Seq>) -> Answer<RunStream> {

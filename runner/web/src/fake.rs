@@ -25,9 +25,9 @@ use crate::live::{EventSource, Feed, follow};
 use crate::operations::{Answer, Operations, RunStream};
 use crate::timeline::Timeline;
 use crate::view::{
-    BlockList, Figures, Finding, IncidentDetail, ListKind, MatchView, MatchWord, PlaybookView, Preview,
-    Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
-    Submitted,
+    BlockList, EffectView, Figures, Finding, IncidentDetail, ListKind, MatchView, MatchWord, PlaybookView,
+    Preview, Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission,
+    SubmitReport, Submitted,
 };
 
 use self::rows::{summary, view};
@@ -362,6 +362,14 @@ impl Operations for Fake {
             run: view(owner),
             said: format!("{verb:?} because {reason}"),
         })
+    }
+
+    async fn effects(&self, caller: &Principal, entity: Option<EntityId>) -> Answer<Vec<EffectView>> {
+        let scope = caller.scope(Permission::See)?;
+        if let Some(entity) = entity.filter(|entity| !scope.covers(entity)) {
+            return Err(OperationError::not_found(format!("entity `{entity}`")));
+        }
+        Ok(Vec::new())
     }
 
     async fn watch(&self, caller: &Principal, run: &str, after: Option<Seq>) -> Answer<RunStream> {

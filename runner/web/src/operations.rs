@@ -16,8 +16,8 @@ use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Pa
 
 use crate::error::OperationError;
 use crate::view::{
-    BlockList, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness, RunChange,
-    RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
+    BlockList, EffectView, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness,
+    RunChange, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
 };
 
 /// What an operation answers.
@@ -70,6 +70,9 @@ pub trait Operations<Caller: ?Sized + Sync + 'static = Principal>: Send + Sync +
 
     /// Decides about a run, with a reason for the record. Durable when it returns.
     async fn decide(&self, caller: &Caller, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided>;
+
+    /// What is in force at one entity, or at all in reach, by entity and target.
+    async fn effects(&self, caller: &Caller, entity: Option<EntityId>) -> Answer<Vec<EffectView>>;
 
     /// Follows a run: every change after event `after` (none means from the start), then live.
     async fn watch(&self, caller: &Caller, run: &str, after: Option<Seq>) -> Answer<RunStream>;
@@ -161,6 +164,9 @@ impl Operations<Myself> for AsPrincipal {
     }
     async fn decide(&self, _: &Myself, run: &str, verb: RunVerb, reason: &str) -> Answer<RunDecided> {
         self.operations.decide(&self.principal, run, verb, reason).await
+    }
+    async fn effects(&self, _: &Myself, entity: Option<EntityId>) -> Answer<Vec<EffectView>> {
+        self.operations.effects(&self.principal, entity).await
     }
     async fn watch(&self, _: &Myself, run: &str, after: Option<Seq>) -> Answer<RunStream> {
         self.operations.watch(&self.principal, run, after).await

@@ -284,6 +284,35 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         method: Verb::Get,
+        path: "/api/v1/runs/{id}/undo",
+        door: needs(Permission::Settle, |call| {
+            Box::pin(api::decisions::preview_undo(call))
+        }),
+        accepts: &[],
+        query: api::decisions::UNDO_KEYS,
+        summary: "Show what would be taken back, newest first, and what cannot be",
+        answers: &[(200, "the effects of the run, one row each")],
+    },
+    Route {
+        method: Verb::Post,
+        path: "/api/v1/runs/{id}/undo",
+        door: needs(Permission::Settle, |call| Box::pin(api::decisions::undo(call))),
+        accepts: &[Media::Json],
+        query: &[],
+        summary: "Take effects of a run back, newest first",
+        answers: &[(200, "recorded; the run takes them back by itself")],
+    },
+    Route {
+        method: Verb::Get,
+        path: "/api/v1/effects",
+        door: needs(Permission::See, |call| Box::pin(api::decisions::effects(call))),
+        accepts: &[],
+        query: api::decisions::EFFECTS_KEYS,
+        summary: "List what is in force, by entity and target",
+        answers: &[(200, "one row a measure")],
+    },
+    Route {
+        method: Verb::Get,
         path: "/api/v1/audit",
         door: needs(Permission::Audit, |call| Box::pin(api::system::audit(call))),
         accepts: &[],

@@ -84,17 +84,20 @@ impl Timeline {
     /// The list: each step, its items after it.
     pub fn rows(&self) -> Vec<StepView> {
         let mut rows = Vec::with_capacity(self.lines.len());
-        for (path, view) in self.lines.iter().filter(|(path, _)| path.item.is_none()) {
+        let steps = |path: &Path| path.item.is_none() && !path.undo;
+        for (path, view) in self.lines.iter().filter(|(path, _)| steps(path)) {
             rows.push(view.clone());
             let mut items: Vec<&StepView> = self
                 .lines
                 .iter()
-                .filter(|(other, _)| other.item.is_some() && other.step == path.step)
+                .filter(|(other, _)| other.item.is_some() && !other.undo && other.step == path.step)
                 .map(|(_, item)| item)
                 .collect();
             items.sort_by_key(|item| item.item);
             rows.extend(items.into_iter().cloned());
         }
+        let undone = self.lines.iter().filter(|(path, _)| path.undo);
+        rows.extend(undone.map(|(_, view)| view.clone()));
         rows
     }
 
@@ -108,13 +111,19 @@ impl Timeline {
             RunStatus::Failing
         } else if any(StepState::Running) {
             RunStatus::Running
-        } else if any(StepState::Unknown) {
+        } else if any(StepState::Unknown) || self.undo_has_failed() {
             RunStatus::Stuck
         } else if any(StepState::Retrying) {
             RunStatus::Waiting
         } else {
             RunStatus::Running
         }
+    }
+
+    /// Whether something could not be taken back.
+    fn undo_has_failed(&self) -> bool {
+        let mut undone = self.lines.iter().filter(|(path, _)| path.undo);
+        undone.any(|(_, line)| line.state == StepState::Failed)
     }
 
     /// Takes an event in and returns the line that changed, if one did.
@@ -126,6 +135,11 @@ impl Timeline {
             | Event::CancelRequested { .. }
             | Event::Acknowledged { .. }
             | Event::Rerun { .. } => return None,
+            Event::UndoRequested { .. } => {
+                self.closed = None;
+                self.failing = false;
+                return None;
+            }
             Event::Retried { places, .. } => {
                 self.retried(places);
                 return None;
@@ -177,7 +191,7 @@ impl Timeline {
         let before = line.state;
         line.take(&recorded.event, at);
         let changed = line.clone();
-        if path.item.is_some() {
+        if path.item.is_some() && !path.undo {
             self.count(path, before, changed.state, at);
         }
         Some(changed)
@@ -226,10 +240,7 @@ impl Timeline {
     /// The line of a path; a line for an item is made from its step's when it is first named.
     fn line(&mut self, path: &Path) -> Option<&mut StepView> {
         if !self.lines.contains_key(path) {
-            let step = self.lines.get(&Path {
-                step: path.step.clone(),
-                item: None,
-            })?;
+            let step = self.lines.get(&Path::step(&path.step))?;
             let words = path.item.and_then(|item| {
                 self.items
                     .get(&*path.step)?
@@ -237,9 +248,19 @@ impl Timeline {
                     .get(usize::try_from(item).ok()?)
                     .cloned()
             });
+            let name = words.unwrap_or_else(|| step.name.clone());
             let item = StepView {
-                item: path.item,
-                name: words.unwrap_or_else(|| step.name.clone()),
+                step: if path.undo {
+                    path.to_string()
+                } else {
+                    step.step.clone()
+                },
+                item: path.item.filter(|_| !path.undo),
+                name: if path.undo {
+                    format!("Take back: {name}")
+                } else {
+                    name
+                },
                 state: StepState::Pending,
                 connections: Vec::new(),
                 note: String::new(),
@@ -297,10 +318,7 @@ impl Timeline {
         if let Some(line) = first {
             note.push_str(&format!("  {}: {}", line.name, line.note));
         }
-        let Some(step) = self.lines.get_mut(&Path {
-            step: item.step.clone(),
-            item: None,
-        }) else {
+        let Some(step) = self.lines.get_mut(&Path::step(&item.step)) else {
             return;
         };
         step.note = cut(&note);
@@ -388,6 +406,7 @@ impl StepView {
             | Event::Acknowledged { .. }
             | Event::Retried { .. }
             | Event::Rerun { .. }
+            | Event::UndoRequested { .. }
             | Event::Closed { .. } => {}
         }
     }

@@ -21,7 +21,8 @@ pub mod decision;
 pub mod run;
 
 pub use decision::{
-    Preview, PreviewEffect, Reasoned, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord, Version,
+    EffectView, Preview, PreviewEffect, Reasoned, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord,
+    Undo, Version,
 };
 pub use run::{RunChange, RunDetail, RunStarted, RunView, StepState, StepView};
 

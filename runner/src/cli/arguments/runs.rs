@@ -62,6 +62,11 @@ pub(crate) enum Runs {
         #[arg(long, value_name = "FILE")]
         file: Option<std::path::PathBuf>,
     },
+    /// Take the effects of a run back, newest first. Of a run that goes on, nothing new starts.
+    #[command(
+        after_help = "Examples:\n  sortie runs undo 01jq7 --simulate\n  sortie runs undo 01jq7 --effect block[2] --reason 'a false alarm' --yes"
+    )]
+    Undo(UndoRun),
     /// Take note of a failed run: it is not open any more, and nothing else follows.
     #[command(
         after_help = "Examples:\n  sortie runs ack 01jq7 --reason 'the host was decommissioned'\n  sortie runs list --status failed"
@@ -121,6 +126,17 @@ pub(crate) struct RerunRun {
     /// Which version of the playbook: the run's own, or the one that is published now.
     #[arg(long, value_enum, default_value_t = VersionWord::Own)]
     pub(crate) version: VersionWord,
+    #[command(flatten)]
+    pub(crate) confirm: Confirm,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndoRun {
+    /// The run; enough first characters of it.
+    pub(crate) run: String,
+    /// One effect, by its place: block, or block[2]. All that can be taken back when left out.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) effect: Option<String>,
     #[command(flatten)]
     pub(crate) confirm: Confirm,
 }

@@ -7,10 +7,7 @@ use state::event::SkipCause;
 use super::*;
 
 fn path(step: &str) -> Path {
-    Path {
-        step: step.into(),
-        item: None,
-    }
+    Path::step(step)
 }
 
 fn row(status: RunStatus) -> RunRow {

@@ -104,8 +104,15 @@ impl Worker {
                 return Ok(Err(DecideError::CannotTell { detail }));
             }
         };
+        let undone = loaded.run.undone_by(&loaded.compiled.plan, &path);
         let (updates, measures) = dispatcher
-            .house_changes(&loaded.started, &intended, changes, dispatcher.now())
+            .house_changes(
+                &loaded.started,
+                &intended,
+                undone.as_ref(),
+                changes,
+                dispatcher.now(),
+            )
             .await;
         let settle = Command::Settle {
             path,

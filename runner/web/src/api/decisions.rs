@@ -7,10 +7,14 @@ use crate::api::runs::{Cancel, reason_line, run_id};
 use crate::error::OperationError;
 use crate::problem::json;
 use crate::request::{Answered, Call};
-use crate::view::{Rerun, Retry, RunVerb, Settle, Version};
+use crate::view::{Rerun, Retry, Rows, RunVerb, Settle, Undo, Version};
 
 /// Query keys of a preview of a retry.
 pub(crate) const RETRY_KEYS: &[&str] = &["from"];
+/// Query keys of a preview of an undo.
+pub(crate) const UNDO_KEYS: &[&str] = &["effect"];
+/// Query keys of the register.
+pub(crate) const EFFECTS_KEYS: &[&str] = &["entity"];
 /// Query keys of a preview of a rerun.
 pub(crate) const RERUN_KEYS: &[&str] = &["version"];
 
@@ -32,6 +36,23 @@ pub(crate) async fn retry(call: Call) -> Answered {
 pub(crate) async fn rerun(call: Call) -> Answered {
     let (what, reason) = body::<Rerun>(&call)?;
     decide(call, RunVerb::Rerun(what), &reason).await
+}
+
+pub(crate) async fn undo(call: Call) -> Answered {
+    let (what, reason) = body::<Undo>(&call)?;
+    decide(call, RunVerb::Undo(what), &reason).await
+}
+
+pub(crate) async fn preview_undo(call: Call) -> Answered {
+    let effect = call.query.text("effect").map(str::to_owned);
+    preview(call, RunVerb::Undo(Undo { effect })).await
+}
+
+/// What is in force.
+pub(crate) async fn effects(call: Call) -> Answered {
+    let entity = call.query.value("entity")?;
+    let rows = call.operations().effects(&call.principal, entity).await?;
+    json(StatusCode::OK, &Rows { rows })
 }
 
 pub(crate) async fn preview_retry(call: Call) -> Answered {

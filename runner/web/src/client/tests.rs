@@ -21,7 +21,7 @@ use crate::pace::RequestLimits;
 use crate::routes::Media;
 use crate::server::{Listeners, bind_local, serve};
 use crate::view::{
-    Content, IncidentChoice, ListKind, Rerun, Retry, RunVerb, Settle, SettleWord, StartRun, Submission,
+    Content, IncidentChoice, ListKind, Rerun, Retry, RunVerb, Settle, SettleWord, StartRun, Submission, Undo,
     Version,
 };
 
@@ -118,10 +118,17 @@ async fn every_operation_answers_the_same_near_and_far() {
             version: Version::Current,
         })
     };
-    for verb in [settle, RunVerb::Acknowledge, from(), current()] {
+    let undo = || {
+        RunVerb::Undo(Undo {
+            effect: Some("block[2]".to_owned()),
+        })
+    };
+    same!(world, effects(OURS.parse().ok())).unwrap();
+    for verb in [settle, RunVerb::Acknowledge, from(), current(), undo()] {
         same!(world, decide(run_of(OURS).short(), verb.clone(), "a reason")).unwrap();
     }
     for verb in [
+        undo(),
         from(),
         RunVerb::Retry(Retry::default()),
         current(),

@@ -1,11 +1,13 @@
 //! What people decide about a run, and what follows from it. Part of [`crate::view`], with the same
 //! promise about field names.
 
+use jiff::Timestamp;
 use playbooks::marking::EffectClass;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use state::access::Permission;
-use state::ids::RunId;
+use state::ids::{EntityId, IncidentId, RunId};
+use state::store::Measure;
 
 use super::RunView;
 
@@ -24,13 +26,15 @@ pub enum RunVerb {
     Retry(Retry),
     /// Start another run on the same incident and inputs.
     Rerun(Rerun),
+    /// Take effects back, newest first.
+    Undo(Undo),
 }
 
 impl RunVerb {
     /// The permission it needs.
     pub const fn permission(&self) -> Permission {
         match self {
-            Self::Settle(_) | Self::Acknowledge => Permission::Settle,
+            Self::Settle(_) | Self::Acknowledge | Self::Undo(_) => Permission::Settle,
             Self::Retry(_) | Self::Rerun(_) => Permission::Start,
         }
     }
@@ -42,6 +46,7 @@ impl RunVerb {
             Self::Acknowledge => "ack",
             Self::Retry(_) => "retry",
             Self::Rerun(_) => "rerun",
+            Self::Undo(_) => "undo",
         }
     }
 }
@@ -90,6 +95,15 @@ pub struct Rerun {
     /// Which version of the playbook.
     #[serde(default)]
     pub version: Version,
+}
+
+/// See [`RunVerb::Undo`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Undo {
+    /// The place of one effect, `block[2]`; all that can be taken back when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
 }
 
 /// Which version of a playbook.
@@ -152,4 +166,48 @@ pub struct PreviewEffect {
     pub note: String,
     /// Whether it would be done.
     pub possible: bool,
+}
+
+/// A measure in force at an entity: one line of the register.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectView {
+    /// Whose.
+    pub entity: EntityId,
+    /// The capability that made it.
+    pub action: String,
+    /// What it is about: an address, a domain, a URL.
+    pub target: String,
+    /// The connection that holds it.
+    pub connection: String,
+    /// `inbound`, `outbound` or `both`, for addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    /// Why, for people.
+    pub reason: String,
+    /// The run that made it.
+    pub run: RunId,
+    /// The incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl From<Measure> for EffectView {
+    fn from(measure: Measure) -> Self {
+        Self {
+            entity: measure.entity,
+            action: measure.action,
+            target: measure.target,
+            connection: measure.connection,
+            direction: measure.direction,
+            reason: measure.reason,
+            run: measure.run,
+            incident: measure.incident,
+            since: measure.since,
+            until: measure.until,
+        }
+    }
 }
