@@ -13,6 +13,7 @@
 mod cancelling;
 mod command_line;
 mod crash;
+mod crash_decisions;
 mod decisions;
 mod examples;
 mod expiry;

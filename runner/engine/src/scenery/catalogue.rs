@@ -154,6 +154,31 @@ fn acting() -> Vec<ActionSpec> {
     ]
 }
 
+fn taking_back() -> Vec<ActionSpec> {
+    let text = || Type::String;
+    vec![
+        spec(Sketch {
+            name: "edr.release_host",
+            effect: EffectClass::Contain,
+            exposure: Exposure::None,
+            inputs: vec![("id", text())],
+            outputs: vec![("state", Type::String)],
+            example: (json!({"id": "h"}), json!({"state": "free"})),
+        }),
+        spec(Sketch {
+            name: "unblock.ip",
+            effect: EffectClass::Contain,
+            exposure: Exposure::None,
+            inputs: vec![
+                ("ip", Type::Text(TextForm::Ip).optional()),
+                ("domain", Type::Text(TextForm::Domain).optional()),
+            ],
+            outputs: vec![("ip", Type::Text(TextForm::Ip).optional())],
+            example: (json!({"ip": "203.0.113.7"}), json!({"ip": "203.0.113.7"})),
+        }),
+    ]
+}
+
 fn changing_customers() -> Vec<ActionSpec> {
     let text = || Type::String;
     vec![
@@ -211,25 +236,6 @@ fn changing_customers() -> Vec<ActionSpec> {
             example: (json!({"id": "h"}), json!({"state": "isolated"})),
         }),
         spec(Sketch {
-            name: "edr.release_host",
-            effect: EffectClass::Contain,
-            exposure: Exposure::None,
-            inputs: vec![("id", text())],
-            outputs: vec![("state", Type::String)],
-            example: (json!({"id": "h"}), json!({"state": "free"})),
-        }),
-        spec(Sketch {
-            name: "unblock.ip",
-            effect: EffectClass::Contain,
-            exposure: Exposure::None,
-            inputs: vec![
-                ("ip", Type::Text(TextForm::Ip).optional()),
-                ("domain", Type::Text(TextForm::Domain).optional()),
-            ],
-            outputs: vec![("ip", Type::Text(TextForm::Ip).optional())],
-            example: (json!({"ip": "203.0.113.7"}), json!({"ip": "203.0.113.7"})),
-        }),
-        spec(Sketch {
             name: "http.request",
             effect: EffectClass::Contain,
             exposure: Exposure::Public,
@@ -266,6 +272,7 @@ impl Catalogue {
                 .into_iter()
                 .chain(acting())
                 .chain(changing_customers())
+                .chain(taking_back())
                 .map(|spec| (spec.name.clone(), spec))
                 .collect(),
             providers: vec![
