@@ -11,7 +11,7 @@ mod files;
 mod runs;
 
 pub(crate) use files::{SchemaOf, Test};
-pub(crate) use runs::{Confirm, RunList, Runs, SettleStep, VersionWord};
+pub(crate) use runs::{Confirm, Effects, Page, Run, RunList, Runs, SettleStep, VersionWord};
 
 /// Security playbooks that act at night and account for it in the morning.
 #[derive(Debug, Parser)]
@@ -222,51 +222,6 @@ pub(crate) struct Serve {
     /// Address and port of the API, over what sortie.toml says.
     #[arg(long, value_name = "ADDRESS", env = "SORTIE_LISTEN")]
     pub(crate) listen: Option<std::net::SocketAddr>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    /// Id of the playbook.
-    pub(crate) playbook: String,
-    /// A stored incident (PH-2026-00417), a file (.json, .eml), or - for stdin.
-    #[arg(long, value_name = "ID|FILE|-")]
-    pub(crate) incident: Option<String>,
-    /// Whose incident a file is; may be left out when there is one entity.
-    #[arg(long, value_name = "ENTITY")]
-    pub(crate) entity: Option<String>,
-    /// An input; the value is YAML.
-    #[arg(long = "input", value_name = "NAME=VALUE")]
-    pub(crate) inputs: Vec<String>,
-    /// Reads are done, effects are only shown.
-    #[arg(long)]
-    pub(crate) simulate: bool,
-    /// Start it and leave. Needs a running server.
-    #[arg(long)]
-    pub(crate) detach: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Effects {
-    /// What is in force now, by entity and target.
-    #[command(
-        after_help = "Examples:\n  sortie effects list\n  sortie effects list --entity ville-exemple --json"
-    )]
-    List {
-        /// Of one entity.
-        #[arg(long)]
-        entity: Option<String>,
-    },
-}
-
-/// Which part of a list.
-#[derive(Debug, Args)]
-pub(crate) struct Page {
-    /// Rows at most.
-    #[arg(long, default_value_t = 50)]
-    pub(crate) limit: usize,
-    /// Go on after this row; the command before printed it.
-    #[arg(long)]
-    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
