@@ -111,7 +111,10 @@ pub(crate) enum Command {
     )]
     Runs(Runs),
     /// What is in force: the register of measures.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie effects list\n  sortie effects list --entity ville-exemple --json"
+    )]
     Effects(Effects),
     /// Incidents: list, show, create, and why a playbook started or did not.
     #[command(
