@@ -55,8 +55,15 @@ impl Worker {
         );
         let connection = intended.connections.first().map(String::as_str);
         let changes = dispatcher.inner.registry.in_doubt(&call, connection);
+        let undone = loaded.run.undone_by(&loaded.compiled.plan, path);
         let (updates, measures) = dispatcher
-            .house_changes(&loaded.started, &intended, changes, dispatcher.now())
+            .house_changes(
+                &loaded.started,
+                &intended,
+                undone.as_ref(),
+                changes,
+                dispatcher.now(),
+            )
             .await;
         Order {
             command,
