@@ -7,6 +7,7 @@
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -17,6 +18,9 @@ use crate::store::StoreError;
 /// sled stores it and refuses to open with another, so it never changes.
 const SLED_SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 const SLED_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// How often a locked index is tried before it counts as damaged: five seconds in all.
+const LOCK_TRIES: u32 = 250;
+const LOCK_TRY_EVERY: Duration = Duration::from_millis(20);
 
 /// An opened index.
 #[derive(Debug)]
@@ -81,12 +85,11 @@ fn try_open(folder: &Path) -> Result<Opened, String> {
 }
 
 fn open_sled(path: &Path) -> Result<(Index, Option<Checkpoint>), String> {
-    let tree = sled::Config::new()
-        .path(path)
-        .segment_size(SLED_SEGMENT_BYTES)
-        .cache_capacity(SLED_CACHE_BYTES)
-        .open()
-        .map_err(|error| error.to_string())?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "opening blocks in any case, on a thread of its own, and sled tells nobody when it lets go"
+    )]
+    let tree = when_let_go(path, || std::thread::sleep(LOCK_TRY_EVERY))?;
     let index = Index::new(path.to_owned(), tree);
     let bytes = index.bytes(keys::CHECKPOINT).map_err(|error| error.to_string())?;
     let checkpoint = bytes
@@ -104,6 +107,27 @@ fn open_sled(path: &Path) -> Result<(Index, Option<Checkpoint>), String> {
             .map_err(|error| error.to_string())?;
     }
     Ok((index, checkpoint))
+}
+
+/// No other process can have the folder, so a lock on it is that of an earlier handle of this one,
+/// which sled lets go of a moment after it is dropped. To move the index aside for that would be
+/// to make it again for nothing.
+fn when_let_go(path: &Path, mut pause: impl FnMut()) -> Result<sled::Db, String> {
+    let config = sled::Config::new()
+        .path(path)
+        .segment_size(SLED_SEGMENT_BYTES)
+        .cache_capacity(SLED_CACHE_BYTES);
+    let mut tries = 1;
+    loop {
+        match config.open() {
+            Ok(tree) => return Ok(tree),
+            Err(error) if tries < LOCK_TRIES && error.to_string().contains("could not acquire lock") => {
+                tries += 1;
+                pause();
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
 }
 
 /// sled reads the newest `snap.*`, also one that it had not finished writing.
@@ -143,4 +167,32 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("without a message")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_an_earlier_handle_has_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut held = Some(when_let_go(folder.path(), || panic!("nobody has it")).unwrap());
+        let mut pauses = 0;
+        let opened = when_let_go(folder.path(), || {
+            pauses += 1;
+            held = None;
+        });
+        assert!(opened.is_ok(), "{opened:?}");
+        assert!(pauses >= 1);
+    }
+
+    #[test]
+    fn an_index_that_is_never_let_go_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = when_let_go(folder.path(), || ()).unwrap();
+        let mut pauses = 0;
+        let refused = when_let_go(folder.path(), || pauses += 1).unwrap_err();
+        assert!(refused.contains("could not acquire lock"), "{refused}");
+        assert_eq!(pauses, LOCK_TRIES - 1);
+    }
 }
