@@ -31,10 +31,10 @@ pub(crate) async fn serve(session: &Session, arguments: &Serve) -> Result<Exit, 
         Exit::Unreachable
     })?;
     tracing::info!(?recovered, "Open work is taken up again.");
-    let playbooks = app.dispatcher.library().current().len();
-    let entities = app.settings.operator.entities.len();
+    let playbooks = counted(app.dispatcher.library().current().len(), "playbook", "playbooks");
+    let entities = counted(app.settings.operator.entities.len(), "entity", "entities");
     session.terminal.say(format!(
-        "sortie {} serves http://{address} and {}; {playbooks} playbooks, {entities} entities",
+        "sortie {} serves http://{address} and {}; {playbooks}, {entities}",
         env!("CARGO_PKG_VERSION"),
         crate::project::socket(&app.settings).display(),
     ));
@@ -180,4 +180,10 @@ pub(super) async fn signalled() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+}
+
+/// A number with its noun, as people write it: `1 entity`, `90 entities`.
+fn counted(number: usize, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{number} {noun}")
 }
