@@ -122,6 +122,7 @@ pub(crate) fn town() -> Entity {
         .into_iter()
         .collect(),
         policy: BTreeMap::new(),
+        approvers: std::collections::BTreeMap::new(),
         settings: indexmap::IndexMap::new(),
         never_block: Vec::new(),
         marking: playbooks::operator::Marking::default(),

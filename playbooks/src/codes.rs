@@ -96,6 +96,8 @@ pub const CODES: &[Code] = &[
     page!("PB234", Warning, "a let, input or enum nobody uses"),
     page!("PB301", Error, "an effect beyond `may`"),
     page!("PB302", Warning, "`may` permits more than happens"),
+    page!("PB303", Error, "`destroy` with fewer than two approvals"),
+    page!("PB304", Error, "`on_timeout` that would approve"),
     page!("PB305", Error, "an effect that TLP or PAP would refuse"),
     page!("PB306", Warning, "a look-up that TLP or PAP would refuse"),
     page!("PB310", Error, "a clean verdict that may rest on failed look-ups"),
@@ -111,6 +113,8 @@ pub const CODES: &[Code] = &[
         "a block that would last longer than the operator allows"
     ),
     page!("PB333", Error, "a retry of an effect that cannot be repeated"),
+    page!("PB335", Warning, "an approval that shows nothing"),
+    page!("PB336", Error, "a role that nobody can have"),
     page!("PB340", Warning, "a trigger with effects and without `once_per`"),
     page!("PB401", Error, "a key made from data"),
     page!("PB402", Error, "a playbook cannot name a secret"),
@@ -133,7 +137,7 @@ pub const CODES: &[Code] = &[
     page!(
         "PB607",
         Error,
-        "a setting or contact that an entity does not have"
+        "a setting, contact or approvers that an entity does not have"
     ),
     page!("PB608", Error, "a mail template without usable front matter"),
 ];

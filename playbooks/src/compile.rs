@@ -5,6 +5,7 @@
 //! templates, the order graph, and then the rules that look at the whole.
 
 mod absence;
+mod approvals;
 mod arguments;
 mod circle;
 mod effects;
@@ -132,6 +133,7 @@ fn passes(work: &mut Work<'_>) -> Option<Plan> {
     // compile.
     let sound = !failed(work);
     effects::check(work, &steps);
+    approvals::groups(work, &graph);
     if sound {
         absence::check(work);
     }

@@ -5,6 +5,7 @@
 //! the compiler's work. Keys of the language that this version cannot do yet are refused here, by
 //! name, so that nothing written is ever ignored.
 
+mod approval;
 mod declarations;
 mod keys;
 mod reader;
@@ -20,6 +21,7 @@ use crate::marking::{EffectClass, Pap, Tlp};
 use crate::plan::{OnFailure, Section};
 use crate::yaml::{Field, Node};
 
+pub use approval::{APPROVAL_ENTRIES_MAX, Approval, ApprovalForm, Ask};
 pub(crate) use trial::read as read_trials;
 pub use words::RESERVED;
 
@@ -214,6 +216,8 @@ pub struct Step {
     pub on_failure: Option<Placed<OnFailure>>,
     /// `if_refused`; true for `continue`.
     pub if_refused_continue: Option<Placed<bool>>,
+    /// `approval`.
+    pub approval: Option<Approval>,
 }
 
 /// `for_each: <variable> in <list>`.

@@ -47,6 +47,9 @@ pub struct ActionPolicy {
     /// The longest effect that is pre-authorised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
+    /// Persons that must approve it, whatever its class asks for; a playbook may ask for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<u32>,
 }
 
 /// Whether a playbook acts for an entity.
@@ -56,8 +59,50 @@ pub enum Rollout {
     /// Never starts. What every new playbook is.
     #[default]
     Off,
+    /// Every effect above `record` waits for a person.
+    Suggest,
     /// As written.
     Auto,
+}
+
+impl Rollout {
+    /// Whether runs start at all.
+    pub const fn starts(self) -> bool {
+        !matches!(self, Self::Off)
+    }
+}
+
+/// Who is asked when a playbook does not say, and how strictly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approvals {
+    /// Roles by effect class: as in [`crate::plan::Ask::who`].
+    pub by_class: BTreeMap<EffectClass, Vec<String>>,
+    /// Roles that are asked too when nobody replied in time.
+    pub escalate: Vec<String>,
+    /// Whether whoever started a run, or wrote an unreviewed playbook, may not approve its effects.
+    pub four_eyes: bool,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self {
+            by_class: BTreeMap::new(),
+            escalate: Vec::new(),
+            four_eyes: true,
+        }
+    }
+}
+
+/// A person of the organisation or of an entity, as far as others must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Roles: of the organisation, or `<entity>/<role>`.
+    pub roles: BTreeSet<String>,
+    /// Where questions are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    /// The highest marking a mail to them may carry.
+    pub tlp: Tlp,
 }
 
 /// What an unmarked incident counts as.
@@ -101,6 +146,9 @@ pub struct Entity {
     pub contacts: IndexMap<String, Contact>,
     /// Decisions made in daylight, by action.
     pub policy: BTreeMap<String, ActionPolicy>,
+    /// Roles that may approve for it, by the name after `entity.` in `who`.
+    #[serde(default)]
+    pub approvers: BTreeMap<String, Vec<String>>,
     /// Values for playbooks, typed by `[entity_settings]`.
     pub settings: IndexMap<String, Value>,
     /// Addresses, prefixes and domains that must never be blocked here.
@@ -210,9 +258,15 @@ pub struct Operator {
     pub connections: BTreeMap<String, Connection>,
     /// The rules below playbooks.
     pub guardrails: Guardrails,
-    /// Roles that exist in the organisation.
+    /// Roles that exist in the organisation, beside those that people have.
     #[serde(default)]
     pub roles: BTreeSet<String>,
+    /// Who is asked, and how strictly.
+    #[serde(default)]
+    pub approvals: Approvals,
+    /// People by name.
+    #[serde(default)]
+    pub people: BTreeMap<String, Person>,
 }
 
 /// Which connections a step may use.
@@ -229,6 +283,12 @@ pub enum Resolved<'a> {
 }
 
 impl Operator {
+    /// Every role that exists: declared, or had by somebody.
+    pub fn all_roles(&self) -> impl Iterator<Item = &str> {
+        let had = self.people.values().flat_map(|person| &person.roles);
+        self.roles.iter().chain(had).map(String::as_str)
+    }
+
     /// Finds the connection for a capability: the step's `using:`, else the entity's choice, else
     /// the organisation's only one. `merges` asks for every permitted one (`enrich.*`).
     pub fn resolve(

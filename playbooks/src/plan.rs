@@ -32,6 +32,9 @@ pub const EFFECT_ITEMS_MAX: usize = 1_000;
 /// Items in work at once unless `max_parallel` says otherwise.
 pub const PARALLEL_DEFAULT: usize = 5;
 
+/// How long people have to reply when the author does not say.
+pub const APPROVAL_WITHIN_DEFAULT: Span = Span::minutes(30);
+
 /// A compiled playbook. Identity is [`Plan::revision`]; a run pins it for ever.
 #[derive(Debug)]
 pub struct Plan {
@@ -220,6 +223,8 @@ pub struct Step {
     /// Whether a refusal by guardrail or marking lets the run go on (effects only; a refused read
     /// counts as failed).
     pub if_refused_continue: bool,
+    /// What the author wants asked before the effect. Class and policy may ask without it.
+    pub approval: Option<Approval>,
 }
 
 /// `for_each`.
@@ -231,6 +236,57 @@ pub struct ForEach {
     pub list: Expression,
     /// Items in work at once.
     pub max_parallel: usize,
+}
+
+/// `approval` of a step.
+#[derive(Debug)]
+pub enum Approval {
+    /// Decided together with this step, which asks.
+    SameAs(String),
+    /// A question of its own.
+    Ask(Box<Ask>),
+}
+
+/// What people are asked before an effect.
+#[derive(Debug)]
+pub struct Ask {
+    /// Roles of the organisation, `entity.<name>` or `<entity>/<role>`; empty means the defaults.
+    pub who: Vec<String>,
+    /// Distinct persons that are needed, an int; the class decides when it is left out.
+    pub count: Option<Argument>,
+    /// The question, one sentence; made from the action when it is left out.
+    pub ask: Option<Argument>,
+    /// What is shown beside the parameters, by label.
+    pub show: IndexMap<String, Argument>,
+    /// How long people have.
+    pub within: Span,
+    /// A word of [`OnTimeout::WORDS`]; `escalate` when it is left out or another word.
+    pub on_timeout: Option<Argument>,
+}
+
+/// What silence means. It never approves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnTimeout {
+    /// The step is skipped.
+    Skip,
+    /// The step fails.
+    Fail,
+    /// More people are asked.
+    Escalate,
+}
+
+impl OnTimeout {
+    /// The words of files.
+    pub const WORDS: &'static [&'static str] = &["skip", "fail", "escalate"];
+
+    /// The meaning of a word; what is not known never means less than asking more people.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "skip" => Self::Skip,
+            "fail" => Self::Fail,
+            _ => Self::Escalate,
+        }
+    }
 }
 
 /// `retry`.

@@ -12,7 +12,7 @@ pub use self::trial::trials;
 use crate::action_spec::{ActionSpec, Catalog, ErrorKind};
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp, Verdict};
-use crate::plan::{ATTEMPTS_MAX, STEPS_MAX};
+use crate::plan::{ATTEMPTS_MAX, OnTimeout, STEPS_MAX};
 use crate::types::{TextForm, Type};
 
 /// The schema of a playbook file for the actions of a catalogue.
@@ -166,8 +166,32 @@ fn step(actions: &[&ActionSpec]) -> Value {
             },
             "on_failure": {"enum": ["stop", "continue", "undo"], "default": "stop"},
             "if_refused": {"enum": ["stop", "continue", "undo"], "default": "stop"},
+            "approval": approval(),
         },
         "allOf": shapes,
+    })
+}
+
+fn approval() -> Value {
+    json!({
+        "description": "Who is asked before the effect happens.",
+        "oneOf": [
+            {
+                "type": "object", "additionalProperties": false, "required": ["same_as"],
+                "properties": {"same_as": {"$ref": "#/$defs/name", "description": "Decided together with this step."}},
+            },
+            {
+                "type": "object", "additionalProperties": false,
+                "properties": {
+                    "who": {"type": "array", "items": {"type": "string"}, "examples": [["duty-officer"], ["entity.contain"]]},
+                    "count": {"anyOf": [{"type": "integer", "minimum": 1}, {"$ref": "#/$defs/value"}]},
+                    "ask": {"type": "string", "description": "The question, one sentence."},
+                    "show": {"type": "object", "description": "Label to value, shown beside the parameters."},
+                    "within": {"$ref": "#/$defs/duration"},
+                    "on_timeout": {"anyOf": [{"enum": OnTimeout::WORDS}, {"$ref": "#/$defs/value"}]},
+                },
+            },
+        ],
     })
 }
 

@@ -159,6 +159,16 @@ impl App {
         AsPrincipal::new(Arc::new(self.operations.clone()), self.operator.clone())
     }
 
+    /// The operations on behalf of whoever a token belongs to, at a terminal of this machine; none
+    /// when the token is not valid.
+    pub fn as_holder_of(&self, token: &str) -> Option<AsPrincipal> {
+        let principal = self.tokens.authenticate(token, self.dispatcher.now()).ok()?;
+        Some(AsPrincipal::new(
+            Arc::new(self.operations.clone()),
+            principal.at_the_terminal(),
+        ))
+    }
+
     /// Whoever holds the store.
     pub fn operator(&self) -> &Principal {
         &self.operator

@@ -19,6 +19,7 @@ use crate::app::{App, AppError};
 use crate::config::{Purpose, Settings};
 use crate::telemetry;
 
+mod approvals;
 mod arguments;
 mod audit;
 mod configuration;
@@ -164,6 +165,9 @@ impl Session {
             Command::Run(arguments) => runs::run(self, arguments).await,
             Command::Runs(command) => runs::runs(self, command).await,
             Command::Effects(command) => decisions::effects(self, command).await,
+            Command::Approvals(command) => approvals::approvals(self, command).await,
+            Command::Approve(arguments) => approvals::reply(self, arguments, "approve").await,
+            Command::Refuse(arguments) => approvals::reply(self, arguments, "refuse").await,
             Command::Incidents(command) => incidents::incidents(self, command).await,
             Command::Audit(command) => audit::audit(self, command).await,
         }
@@ -225,8 +229,15 @@ impl Session {
             });
         }
         let app = serve::open(self, self.settings(Purpose::Serve)?).await?;
+        let operations: Far = match &self.token_file {
+            None => Box::new(app.as_operator()),
+            Some(_) => {
+                let known = app.as_holder_of(&self.token()?);
+                Box::new(known.ok_or_else(|| self.failed(&OperationError::Unauthorized))?)
+            }
+        };
         Ok(Connected {
-            operations: Box::new(app.as_operator()),
+            operations,
             here: Some(app),
         })
     }
@@ -268,7 +279,12 @@ impl Session {
         let settings = self.settings(Purpose::Check)?;
         let socket = crate::project::socket(&settings);
         if tokio::net::UnixStream::connect(&socket).await.is_ok() {
-            return Ok(Some(Box::new(web::Client::local(socket))));
+            if self.token_file.is_none() {
+                return Ok(Some(Box::new(web::Client::local(socket))));
+            }
+            let client =
+                web::Client::local_as(socket, &self.token()?).map_err(|error| self.failed(&error))?;
+            return Ok(Some(Box::new(client)));
         }
         Ok(None)
     }

@@ -8,6 +8,7 @@ mod connections;
 mod environment;
 pub(crate) mod fields;
 mod organisation;
+mod people;
 mod secret;
 mod server;
 mod settings;
@@ -28,7 +29,7 @@ use actions::connection::ConnectionSettings;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use playbooks::diagnostic::{Diagnostic, Level, Source};
-use playbooks::operator::{Connection, Entity, Guardrails, Operator, Organisation};
+use playbooks::operator::{Approvals, Connection, Entity, Guardrails, Operator, Organisation, Person};
 use playbooks::yaml::Node;
 
 pub use environment::Environment;
@@ -57,10 +58,6 @@ const CODES: Codes = Codes {
 
 /// Tables that are designed and not built, with what holds instead.
 const NOT_BUILT: &[(&str, &str)] = &[
-    (
-        "approvals",
-        "an effect runs only where an entity's `policy` has `auto: true`",
-    ),
     ("rollout", "a playbook that an entity file does not name is off"),
     ("users", "people use tokens"),
     ("oidc", "people use tokens"),
@@ -219,9 +216,8 @@ fn read_all(reading: Reading<'_>, path: &Path, source: Source, root: &Node) -> R
         purpose: reading.purpose,
     };
     let connection_nodes = table.get(&mut sheet, "connections");
-    let connections = connection_nodes
-        .map(|node| connections::connections(&mut sheet, node, around))
-        .unwrap_or_default();
+    let connections = connection_nodes.map(|node| connections::connections(&mut sheet, node, around));
+    let connections = connections.unwrap_or_default();
     let entity_settings = entity_settings.unwrap_or_default();
     let (entities, entity_findings) = entities::load(&entities::Reading {
         folder: &reading.project.join(entities::FOLDER),
@@ -229,9 +225,11 @@ fn read_all(reading: Reading<'_>, path: &Path, source: Source, root: &Node) -> R
         connections: &named(&connections),
         now: reading.now,
     });
+    let declared = organisation.as_ref().map(|(_, roles)| roles);
+    let (people, approvals) = people::read(&mut sheet, &mut table, &entities, declared);
     let tokens = table
         .get(&mut sheet, "tokens")
-        .map(|node| tokens::tokens(&mut sheet, node, &entities, reading.now));
+        .map(|node| tokens::tokens(&mut sheet, node, (&entities, &people), reading.now));
     let sources = table
         .get(&mut sheet, "sources")
         .map(|node| sources::sources(&mut sheet, node, &entities));
@@ -244,7 +242,8 @@ fn read_all(reading: Reading<'_>, path: &Path, source: Source, root: &Node) -> R
     let mut findings = sheet.into_findings();
     findings.sort_by_key(|finding| finding.primary.place.start);
     findings.extend(entity_findings);
-    let parts = (organisation, guardrails.unwrap_or_default(), entities);
+    let guardrails = guardrails.unwrap_or_default();
+    let parts = (organisation, guardrails, entities, approvals, people);
     let Some(operator) = operator(parts, &connections, &findings) else {
         return Err(Problems { findings });
     };
@@ -263,15 +262,18 @@ fn read_all(reading: Reading<'_>, path: &Path, source: Source, root: &Node) -> R
     })
 }
 
+/// What the operator's facts are made of.
 type Parts = (
     Option<(Organisation, std::collections::BTreeSet<String>)>,
     Guardrails,
     BTreeMap<String, Entity>,
+    Approvals,
+    BTreeMap<String, Person>,
 );
 
 /// The operator's facts, when nothing is wrong.
 fn operator(parts: Parts, connections: &[ConnectionSettings], findings: &[Diagnostic]) -> Option<Operator> {
-    let (organisation, guardrails, entities) = parts;
+    let (organisation, guardrails, entities, approvals, people) = parts;
     let (organisation, roles) = organisation?;
     let wrong = findings.iter().any(|finding| finding.level == Level::Error);
     (!wrong).then(|| Operator {
@@ -280,6 +282,8 @@ fn operator(parts: Parts, connections: &[ConnectionSettings], findings: &[Diagno
         connections: named(connections),
         guardrails,
         roles,
+        approvals,
+        people,
     })
 }
 

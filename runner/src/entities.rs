@@ -199,11 +199,9 @@ fn entity(
         let rollout = table
             .get(&mut sheet, "rollout")
             .map(|node| decisions::rollout(&mut sheet, node));
-        table.refuse(
-            &mut sheet,
-            "approvers",
-            "an effect runs only where `policy` has `auto: true`",
-        );
+        let approvers = table
+            .get(&mut sheet, "approvers")
+            .map(|node| decisions::approvers(&mut sheet, node));
         table.refuse(&mut sheet, "quiet_hours", "nobody is called yet");
         table.close(&mut sheet);
         let (networks, places) = networks.unwrap_or_default().into_iter().unzip();
@@ -217,6 +215,7 @@ fn entity(
             networks,
             contacts: contacts.unwrap_or_default(),
             policy: policy.unwrap_or_default(),
+            approvers: approvers.unwrap_or_default(),
             settings,
             never_block: never_block.unwrap_or_default(),
             marking: marking.unwrap_or_default(),

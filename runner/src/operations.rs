@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use playbooks::operator::Rollout;
 use sha2::{Digest as _, Sha256};
 use state::access::{Permission, Principal};
 use state::event::Seq;
-use state::ids::{EntityId, IncidentId};
-use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter};
+use state::ids::{EntityId, IncidentId, InquiryId};
+use state::store::{
+    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, InquiryFilter, Page, PageRequest, RunFilter,
+};
 use web::operations::{Answer, RunStream};
 use web::view::{
-    BlockList, EffectView, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness,
-    RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
+    BlockList, EffectView, Figures, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
+    PlaybookView, Preview, Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView, SayToInquiry,
+    StartRun, Submission, SubmitReport,
 };
 use web::{OperationError, Operations};
 
@@ -28,6 +30,7 @@ use crate::library::Compiled;
 use crate::limits::AlertRate;
 
 mod deciding;
+mod inquiries;
 mod showing;
 mod taking_in;
 
@@ -152,7 +155,7 @@ impl Operations for LocalOperations {
                 auto_for: operator
                     .entities
                     .values()
-                    .filter(|entity| entity.rollout.get(&plan.id) == Some(&Rollout::Auto))
+                    .filter(|entity| entity.rollout.get(&plan.id).is_some_and(|mode| mode.starts()))
                     .filter_map(|entity| entity.id.parse().ok())
                     .filter(|entity| scope.covers(entity))
                     .collect(),
@@ -279,6 +282,23 @@ impl Operations for LocalOperations {
             timeline,
             after,
         ))
+    }
+
+    async fn inquiries(
+        &self,
+        caller: &Principal,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Answer<Page<InquiryView>> {
+        self.inquiry_page(caller, filter, page).await
+    }
+
+    async fn inquiry(&self, caller: &Principal, id: InquiryId) -> Answer<InquiryDetail> {
+        self.inquiry_detail(caller, id).await
+    }
+
+    async fn reply(&self, caller: &Principal, id: InquiryId, said: SayToInquiry) -> Answer<InquiryDetail> {
+        self.take_reply(caller, id, said).await
     }
 
     async fn audit(

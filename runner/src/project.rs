@@ -69,6 +69,9 @@ pub(crate) fn weakened(settings: &Settings) -> Vec<String> {
             found.push(format!("connection `{name}` may lead to private addresses"));
         }
     }
+    if !settings.operator.approvals.four_eyes {
+        found.push("whoever starts a run may approve its effects alone".to_owned());
+    }
     found
 }
 
@@ -86,8 +89,12 @@ pub fn token_table(record: &TokenRecord) -> String {
             .map(|entity| format!("{:?}", entity.as_str()))
             .collect(),
     };
+    let person = record
+        .person
+        .as_ref()
+        .map_or_else(String::new, |person| format!("person = {:?}\n", person.name));
     format!(
-        "[tokens.{}]\nid = {:?}\nsha256 = {:?}\npermissions = [{}]\nentities = [{}]\nexpires = {:?}\n",
+        "[tokens.{}]\n{person}id = {:?}\nsha256 = {:?}\npermissions = [{}]\nentities = [{}]\nexpires = {:?}\n",
         record.name,
         record.id,
         record.secret_sha256,

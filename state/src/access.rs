@@ -17,6 +17,7 @@
 //! ```compile_fail,E0451
 //! let forged = state::access::Principal {
 //!     actor: state::access::Actor::engine(),
+//!     person: None,
 //!     permissions: Default::default(),
 //!     reach: state::access::Reach::All,
 //! };
@@ -56,7 +57,7 @@ pub enum Channel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
-    /// `token:<name>`, `operator:<system user>`, `engine`.
+    /// `person:<name>`, `token:<name>` of a service, `operator:<system user>`, `engine`.
     pub name: String,
     /// Through what.
     pub channel: Channel,
@@ -82,6 +83,8 @@ pub enum Permission {
     See,
     /// Start playbooks, cancel, retry and repeat runs.
     Start,
+    /// Reply to what people are asked: approvals and questions. Persons only.
+    Approve,
     /// Read the audit trail.
     Audit,
     /// Say what became of an effect, take effects back, take note of a failure.
@@ -90,7 +93,18 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: &'static [Self] = &[Self::Submit, Self::See, Self::Start, Self::Audit, Self::Settle];
+    pub const ALL: &'static [Self] = &[
+        Self::Submit,
+        Self::See,
+        Self::Start,
+        Self::Approve,
+        Self::Audit,
+        Self::Settle,
+    ];
+
+    /// Every permission that a token without a person behind it may have.
+    pub const OF_SERVICES: &'static [Self] =
+        &[Self::Submit, Self::See, Self::Start, Self::Audit, Self::Settle];
 
     /// Every permission in words, for messages.
     pub fn all_words() -> String {
@@ -104,6 +118,7 @@ impl Permission {
             Self::Submit => "submit",
             Self::See => "see",
             Self::Start => "start",
+            Self::Approve => "approve",
             Self::Audit => "audit",
             Self::Settle => "settle",
         }
@@ -130,10 +145,28 @@ impl Reach {
     }
 }
 
+/// A named person: who counts when distinct people are needed, whatever they signed in with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Name for people and for the record, `[a-z0-9-]`, at most 63.
+    pub name: String,
+    /// Roles they have: of the organisation (`duty-officer`), or of one entity (`ville-exemple/rssi`).
+    pub roles: BTreeSet<String>,
+}
+
+impl Person {
+    /// The name of an actor who is this person.
+    pub fn actor_name(&self) -> String {
+        format!("person:{}", self.name)
+    }
+}
+
 /// An authenticated actor with what they may do. Made by authentication only.
 #[derive(Debug, Clone)]
 pub struct Principal {
     actor: Actor,
+    person: Option<Person>,
     permissions: BTreeSet<Permission>,
     reach: Reach,
 }
@@ -181,7 +214,8 @@ impl OperatorProof {
 
 impl Principal {
     /// The local operator: somebody at a terminal of the machine, who opened the store or came in
-    /// through the server's owner-only socket. Has every permission over every entity.
+    /// through the server's owner-only socket. Has every permission over every entity, and is no
+    /// person with roles: a system user may stand for several people.
     /// `system_user` is the name the operating system knows them by.
     pub fn operator(system_user: &str, _proof: &OperatorProof) -> Self {
         Self {
@@ -189,6 +223,7 @@ impl Principal {
                 name: format!("operator:{system_user}"),
                 channel: Channel::Terminal,
             },
+            person: None,
             permissions: Permission::ALL.iter().copied().collect(),
             reach: Reach::All,
         }
@@ -209,6 +244,18 @@ impl Principal {
     /// Who.
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// The person behind it, if one is known.
+    pub fn person(&self) -> Option<&Person> {
+        self.person.as_ref()
+    }
+
+    /// The same principal, known to act at a terminal of the machine.
+    #[must_use]
+    pub fn at_the_terminal(mut self) -> Self {
+        self.actor.channel = Channel::Terminal;
+        self
     }
 
     /// The scope for one permission.

@@ -39,6 +39,10 @@ pub(crate) fn event_kind(event: &Event) -> &'static str {
         Event::Probed { .. } => "probe.finished",
         Event::OutcomeUnknown { .. } => "outcome.unknown",
         Event::RetryScheduled { .. } => "retry.scheduled",
+        Event::Asked(_) => "inquiry.asked",
+        Event::Replied(_) => "inquiry.replied",
+        Event::Escalated { .. } => "inquiry.escalated",
+        Event::InquiryClosed { .. } => "inquiry.closed",
         Event::Failing { .. } => "run.failing",
         Event::CancelRequested { .. } => "cancel.requested",
         Event::Settled { .. } => "outcome.settled",
@@ -62,9 +66,13 @@ fn event_path(event: &Event) -> Option<Path> {
         | Event::Settled { path, .. } => Some(path.clone()),
         Event::Intended(intended) => Some(intended.path.clone()),
         Event::Expanded { step, .. } => Some(Path::step(step)),
+        Event::Asked(inquiry) => inquiry.steps.first().map(|step| Path::step(step)),
         Event::Failing { step, .. } => step.as_deref().map(Path::step),
         Event::Started(_)
         | Event::LetSettled { .. }
+        | Event::Replied(_)
+        | Event::Escalated { .. }
+        | Event::InquiryClosed { .. }
         | Event::CancelRequested { .. }
         | Event::Acknowledged { .. }
         | Event::Retried { .. }
@@ -83,6 +91,7 @@ fn event_actor(event: &Event) -> Actor {
         | Event::Retried { actor, .. }
         | Event::Rerun { actor, .. }
         | Event::UndoRequested { actor, .. } => actor.clone(),
+        Event::Replied(reply) => reply.actor.clone(),
         _ => Actor::engine(),
     }
 }

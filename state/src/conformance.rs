@@ -19,6 +19,7 @@ use crate::store::Store;
 mod audit;
 mod endings;
 mod incidents;
+mod inquiries;
 mod measures;
 mod runs;
 pub mod samples;
@@ -48,6 +49,8 @@ where
     runs::plans_and_files_are_kept(&*fresh().await).await;
     measures::measures_end_or_are_lifted(&*fresh().await).await;
     measures::measures_come_with_commits(&*fresh().await).await;
+    inquiries::inquiries_are_numbered_without_gaps(&*fresh().await).await;
+    inquiries::an_inquiry_is_seen_by_its_entity(&*fresh().await).await;
     scopes::nobody_sees_another_entity(&*fresh().await).await;
     scopes::a_scope_opens_only_what_it_is_for(&*fresh().await).await;
     audit::the_list_is_whole_and_in_order(&*fresh().await).await;

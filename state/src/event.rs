@@ -17,10 +17,14 @@ use serde_json::Value;
 use crate::access::Actor;
 use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
 
+mod cause;
 mod decision;
+mod inquiry;
 mod status;
 
+pub use cause::{RefusalKind, SkipCause};
 pub use decision::{Inverse, Settlement};
+pub use inquiry::{Inquiry, InquiryEnd, OnTimeout, ProposedEffect, Reply, ReplyWord, Shown, Subject};
 pub use status::RunStatus;
 
 /// Position of an event in its run, from 0 without gaps.
@@ -157,6 +161,28 @@ pub enum Event {
         attempt: u32,
         /// When.
         at: Timestamp,
+    },
+    /// People are asked, and steps wait for their reply.
+    Asked(Box<Inquiry>),
+    /// A person replied.
+    Replied(Reply),
+    /// Nobody replied in time: more people are asked.
+    Escalated {
+        /// The inquiry.
+        number: u32,
+        /// The roles that are asked too.
+        who: Vec<String>,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// An inquiry is over; no reply to it counts any more.
+    InquiryClosed {
+        /// The inquiry.
+        number: u32,
+        /// How it ended.
+        end: InquiryEnd,
+        /// In words: `refused by karim (duty-officer): not now`.
+        detail: String,
     },
     /// The run is failing: nothing new starts but `on_failure` and `finally`.
     Failing {
@@ -295,61 +321,6 @@ pub struct Started {
     /// The run that this one repeats, when a person started it as a repetition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<RunId>,
-}
-
-/// Why a step was skipped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum SkipCause {
-    /// Its `if` said no.
-    IfFalse {
-        /// The text of the condition.
-        condition: String,
-        /// Which part of it said no, and what that part saw. Absent in runs from before this was
-        /// recorded.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        because: Option<String>,
-    },
-    /// Its `if` reads something absent.
-    IfUndecided {
-        /// In words: `needs steps.copies, which was skipped`.
-        why: String,
-    },
-    /// It reads the output of a step that has none.
-    Needs {
-        /// In words: `needs steps.copies, which was skipped: if was false`.
-        why: String,
-    },
-    /// It reads something else that is absent.
-    Absent {
-        /// In words.
-        why: String,
-    },
-    /// The run is failing.
-    RunFailing,
-    /// The run was cancelled.
-    RunCancelled,
-}
-
-/// Which rule refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalKind {
-    /// The marking is above a ceiling.
-    Tlp,
-    /// The action is more active than PAP allows.
-    Pap,
-    /// The target is on a never-block list.
-    NeverBlock,
-    /// The target is a private, special or own range, or too wide.
-    PrivateRange,
-    /// A budget is used up.
-    Budget,
-    /// Effects are paused.
-    Paused,
-    /// The entity has not pre-authorised it, no connection offers it, or another rule of the
-    /// operator forbids it.
-    Policy,
 }
 
 /// An effect or read about to be sent.

@@ -8,8 +8,8 @@ use playbooks::incident::Incident;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::Actor;
-use crate::event::{PlaybookRef, RunStatus, Started};
-use crate::ids::{EffectKey, EntityId, IncidentId};
+use crate::event::{Event, PlaybookRef, RunStatus, Started};
+use crate::ids::{EffectKey, EntityId, IncidentId, InquiryId};
 use crate::store::{
     Commit, FILE_BYTES_MAX, IncidentSummary, IncidentUpdate, KEY_BYTES_MAX, LIST_TITLE_BYTES_MAX, Measure,
     MeasureChange, NAME_BYTES_MAX, NOTE_BYTES_MAX, NewIncident, NewRun, Note, Once, RECORD_BYTES_MAX, RunRow,
@@ -225,4 +225,15 @@ pub(crate) fn check_file(bytes: usize) -> Result<(), StoreError> {
 /// Lower-case hexadecimal SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// Gives every inquiry of a commit its id, the next after `last` and so on.
+pub(crate) fn number_inquiries(events: &mut [(Timestamp, Event)], last: u64) {
+    let asked = events.iter_mut().filter_map(|(_, event)| match event {
+        Event::Asked(inquiry) => Some(inquiry),
+        _ => None,
+    });
+    for (number, inquiry) in (last.saturating_add(1)..).zip(asked) {
+        inquiry.id = Some(InquiryId::new(number));
+    }
 }

@@ -127,6 +127,56 @@ impl EffectKey {
     }
 }
 
+/// Something that people were asked: its speakable id, `A-93`. Counted from 1 without gaps, over all
+/// entities of one installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InquiryId(u64);
+
+impl InquiryId {
+    /// The id with this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+    /// Its number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for InquiryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "A-{}", self.0)
+    }
+}
+
+impl FromStr for InquiryId {
+    type Err = BadId;
+    /// Reads `A-93`, also in lower case.
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let digits = text.strip_prefix("A-").or_else(|| text.strip_prefix("a-"));
+        let number = digits
+            .filter(|digits| !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok());
+        number.map(Self).ok_or_else(|| BadId {
+            found: text.chars().take(64).collect(),
+            what: "the id of an approval such as A-93",
+        })
+    }
+}
+
+impl Serialize for InquiryId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for InquiryId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// One place of work in a run: a step, one item of a `for_each` step, or the taking back of what one
 /// of these did.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

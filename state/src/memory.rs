@@ -15,12 +15,13 @@ use crate::access::{Actor, OperatorProof, Scope};
 use crate::audit::{self, Context};
 use crate::event::{PlaybookRef, Recorded, Seq};
 use crate::fold;
-use crate::ids::{EffectKey, EntityId, IncidentId, RunId};
+use crate::ids::{EffectKey, EntityId, IncidentId, InquiryId, RunId};
 use crate::record::{Owner, Record};
 use crate::store::{
     Accepted, AuditFilter, AuditRecord, Commit, IncidentFilter, IncidentSummary, IncidentUpdate,
-    MatchDecision, MatchRow, Measure, MeasureChange, NewIncident, NewRun, Note, Page, PageRequest, RunFilter,
-    RunRow, RunSummary, Store, StoreError, StoreFigures, StoredIncident, StoredUpdate,
+    InquiryFilter, MatchDecision, MatchRow, Measure, MeasureChange, NewIncident, NewRun, Note, Page,
+    PageRequest, RunFilter, RunRow, RunSummary, Store, StoreError, StoreFigures, StoredIncident,
+    StoredInquiry, StoredUpdate,
 };
 
 mod queries;
@@ -59,6 +60,7 @@ struct Held {
     once: BTreeMap<(EntityId, String, String), (RunId, Timestamp)>,
     updates: BTreeSet<(EntityId, EffectKey)>,
     measures: BTreeMap<(EntityId, EffectKey), KeptMeasure>,
+    inquiries: BTreeMap<u64, StoredInquiry>,
     plans: BTreeMap<String, String>,
     files: BTreeMap<String, Vec<u8>>,
 }
@@ -297,6 +299,22 @@ impl Store for MemoryStore {
             .values()
             .filter(|kept| kept.summary.run.matches_prefix(prefix) && scope.covers(&kept.summary.entity));
         Ok(fits.take(2).map(|kept| kept.summary.clone()).collect())
+    }
+
+    async fn inquiries(
+        &self,
+        scope: &Scope,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredInquiry>, StoreError> {
+        self.held().inquiries_page(scope, &filter, &page)
+    }
+
+    async fn inquiry(&self, scope: &Scope, id: InquiryId) -> Result<Option<StoredInquiry>, StoreError> {
+        crate::paging::may_see(scope, "inquiries")?;
+        let held = self.held();
+        let kept = held.inquiries.get(&id.number());
+        Ok(kept.filter(|kept| scope.covers(&kept.entity)).cloned())
     }
 
     async fn events(&self, scope: &Scope, run: &RunId) -> Result<Option<Vec<Recorded>>, StoreError> {

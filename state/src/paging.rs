@@ -5,8 +5,8 @@
 use crate::access::{Permission, Scope};
 use crate::event::RunStatus;
 use crate::store::{
-    IncidentFilter, IncidentSummary, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, PageRequest, RunFilter,
-    RunSummary, StoreError,
+    IncidentFilter, IncidentSummary, InquiryFilter, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, PageRequest,
+    RunFilter, RunSummary, StoreError, StoredInquiry,
 };
 
 /// Rows to return.
@@ -48,7 +48,11 @@ pub(crate) fn newest_first<T>(mut rows: Vec<(u64, T)>, limit: usize, stopped: Op
 /// Refuses a scope that does not allow reading incidents and runs.
 pub(crate) fn may_see(scope: &Scope, what: &'static str) -> Result<(), StoreError> {
     match scope.permission() {
-        Permission::See | Permission::Start | Permission::Audit | Permission::Settle => Ok(()),
+        Permission::See
+        | Permission::Start
+        | Permission::Approve
+        | Permission::Audit
+        | Permission::Settle => Ok(()),
         found @ Permission::Submit => Err(StoreError::WrongScope { found, what }),
     }
 }
@@ -70,6 +74,14 @@ pub(crate) fn incident_fits(scope: &Scope, filter: &IncidentFilter, row: &Incide
         && filter.entity.as_ref().is_none_or(|entity| *entity == row.entity)
         && filter.kind.is_none_or(|kind| kind == row.kind)
         && filter.status.is_none_or(|status| status == row.status)
+}
+
+/// Whether an inquiry passes scope and filter.
+pub(crate) fn inquiry_fits(scope: &Scope, filter: &InquiryFilter, row: &StoredInquiry) -> bool {
+    scope.covers(&row.entity)
+        && filter.entity.as_ref().is_none_or(|entity| *entity == row.entity)
+        && filter.run.as_ref().is_none_or(|run| *run == row.run)
+        && (!filter.open || row.end.is_none())
 }
 
 /// Whether a run passes scope and filter, its incidents aside.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::access::{Permission, Scope};
 use crate::event::{PlaybookRef, Recorded, Seq};
-use crate::ids::{EntityId, IncidentId, RunId};
+use crate::ids::{EntityId, IncidentId, InquiryId, RunId};
 
 mod lists;
 mod types;
@@ -127,7 +127,8 @@ pub trait Store: Send + Sync + 'static {
     async fn start(&self, new: NewRun, at: Timestamp) -> Result<RunId, StoreError>;
 
     /// Appends events to a run and returns the sequence number of the next one. The incidents and
-    /// measures it changes must be of the run's entity.
+    /// measures it changes must be of the run's entity. Every [`crate::event::Event::Asked`] gets
+    /// its id here: the next of one series over all runs, without gaps.
     async fn commit(&self, commit: Commit) -> Result<Seq, StoreError>;
 
     /// Changes an incident.
@@ -208,6 +209,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// Runs whose id starts with these characters, at most two: one is found, two are ambiguous.
     async fn find_run(&self, scope: &Scope, prefix: &str) -> Result<Vec<RunSummary>, StoreError>;
+
+    /// What people were asked, newest first: by number.
+    async fn inquiries(
+        &self,
+        scope: &Scope,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredInquiry>, StoreError>;
+
+    /// One inquiry; none when it does not exist or is out of scope.
+    async fn inquiry(&self, scope: &Scope, id: InquiryId) -> Result<Option<StoredInquiry>, StoreError>;
 
     /// The events of one run; none when it does not exist or is out of scope.
     async fn events(&self, scope: &Scope, run: &RunId) -> Result<Option<Vec<Recorded>>, StoreError>;

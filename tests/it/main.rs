@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+mod approvals;
 mod cancelling;
 mod command_line;
 mod crash;

@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use state::access::Scope;
 use state::event::{Event, PlaybookRef, Recorded, RunStatus, Seq};
-use state::ids::{EntityId, IncidentId, RunId};
+use state::ids::{EntityId, IncidentId, InquiryId, RunId};
 use state::store::{
     Accepted, AuditFilter, AuditRecord, Commit, IncidentFilter, IncidentSummary, IncidentUpdate,
-    MatchDecision, MatchRow, Measure, MeasureChange, NewIncident, NewRun, Note, Page, PageRequest, RunFilter,
-    RunRow, RunSummary, Store, StoreError, StoreFigures, StoredIncident,
+    InquiryFilter, MatchDecision, MatchRow, Measure, MeasureChange, NewIncident, NewRun, Note, Page,
+    PageRequest, RunFilter, RunRow, RunSummary, Store, StoreError, StoreFigures, StoredIncident,
+    StoredInquiry,
 };
 
 /// One write, as a hook sees it.
@@ -204,6 +205,17 @@ impl Store for Hooked {
     }
     async fn find_run(&self, scope: &Scope, prefix: &str) -> Result<Vec<RunSummary>, StoreError> {
         self.inner.find_run(scope, prefix).await
+    }
+    async fn inquiries(
+        &self,
+        scope: &Scope,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredInquiry>, StoreError> {
+        self.inner.inquiries(scope, filter, page).await
+    }
+    async fn inquiry(&self, scope: &Scope, id: InquiryId) -> Result<Option<StoredInquiry>, StoreError> {
+        self.inner.inquiry(scope, id).await
     }
     async fn events(&self, scope: &Scope, run: &RunId) -> Result<Option<Vec<Recorded>>, StoreError> {
         self.inner.events(scope, run).await

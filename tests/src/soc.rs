@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use runner::demo;
 use runner::range::{Options, Range};
-use state::access::{Permission, Reach, TOKEN_RANDOM_BYTES, TokenGrant, TokenRecord};
+use state::access::{Permission, Person, Reach, TOKEN_RANDOM_BYTES, TokenGrant, TokenRecord};
 use state::event::RunStatus;
 use state::ids::EntityId;
 use state::store::{PageRequest, RunFilter};
@@ -178,14 +178,34 @@ pub fn free_address() -> io::Result<SocketAddr> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// A token with every permission within a reach, and its table for sortie.toml. Tokens of one
+/// A token of a service with every permission it can have within a reach, and its table for sortie.toml. Tokens of one
 /// project need different seeds.
 pub fn token(name: &str, reach: Reach, seed: u8) -> Option<(String, String)> {
-    token_for(name, reach, seed, Permission::ALL)
+    minted(name, Permission::OF_SERVICES, reach, None, seed)
 }
 
 /// The same with these permissions.
 pub fn token_for(name: &str, reach: Reach, seed: u8, permissions: &[Permission]) -> Option<(String, String)> {
+    minted(name, permissions, reach, None, seed)
+}
+
+/// A token of a person of sortie.toml, who sees, starts and approves everything.
+pub fn token_of(person: &str, seed: u8) -> Option<(String, String)> {
+    let may = [Permission::See, Permission::Start, Permission::Approve];
+    let who = Person {
+        name: person.to_owned(),
+        roles: std::collections::BTreeSet::new(),
+    };
+    minted(person, &may, Reach::All, Some(who), seed)
+}
+
+fn minted(
+    name: &str,
+    permissions: &[Permission],
+    reach: Reach,
+    person: Option<Person>,
+    seed: u8,
+) -> Option<(String, String)> {
     #[expect(clippy::disallowed_methods, reason = "a token of a test lives from now on")]
     let now = Timestamp::now();
     let random: [u8; TOKEN_RANDOM_BYTES] =
@@ -195,6 +215,7 @@ pub fn token_for(name: &str, reach: Reach, seed: u8, permissions: &[Permission])
         permissions: permissions.iter().copied().collect(),
         reach,
         expires_at: now.checked_add(SignedDuration::from_hours(24)).ok()?,
+        person,
     };
     let (token, record) = TokenRecord::mint(&random, grant, now).ok()?;
     Some((token.reveal().to_owned(), runner::project::token_table(&record)))

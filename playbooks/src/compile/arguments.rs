@@ -57,6 +57,23 @@ pub(super) fn compile(
     (!errors).then_some(with)
 }
 
+/// Compiles one value of a step that is no parameter of its action. `None` when it has an error.
+pub(super) fn value(
+    work: &mut Work<'_>,
+    step: &Step,
+    env: &TypeEnv,
+    (sink, key): (Sink, &str),
+    node: &Node,
+    ty: &Type,
+) -> Option<Argument> {
+    let slot = Slot { step, env, sink, key };
+    let wanted = match ty {
+        Type::Never => Wanted::Anything,
+        ty => Wanted::Type(ty.clone()),
+    };
+    slot.argument(work, node, &wanted, key)
+}
+
 fn unknown<'k>(work: &mut Work<'_>, field: &Field, what: &str, known: impl Iterator<Item = &'k String>) {
     let known: Vec<&str> = known.map(String::as_str).collect();
     let shown: String = field.key.chars().take(60).collect();

@@ -36,7 +36,7 @@ pub(super) fn check(work: &mut Work<'_>, steps: &IndexMap<String, plan::Step>) {
 
 /// What a step may do. For `http.request` the connection says what a write means, and GET and
 /// HEAD are reads.
-fn class_of(work: &Work<'_>, step: &Step, action: &ActionSpec) -> EffectClass {
+pub(super) fn class_of(work: &Work<'_>, step: &Step, action: &ActionSpec) -> EffectClass {
     if action.name != "http.request" {
         return action.effect;
     }

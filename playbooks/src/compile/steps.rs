@@ -14,7 +14,7 @@ use crate::template::{Blocks, Template};
 use crate::types::Type;
 
 use super::work::{Reader, Work};
-use super::{arguments, mail, order, scope};
+use super::{approvals, arguments, mail, order, scope};
 
 /// Compiles every step, and the mail templates they name.
 pub(super) fn compile(work: &mut Work<'_>) -> (IndexMap<String, plan::Step>, IndexMap<String, MailTemplate>) {
@@ -75,11 +75,7 @@ fn unknown_action(work: &mut Work<'_>, step: &Step) {
 /// What the parameters of a step may name: everything, its loop variable, and what its `if` and
 /// its section prove.
 pub(super) fn env_of(work: &Work<'_>, step: &Step) -> TypeEnv {
-    let mut env = work.env.clone();
-    env.add_proven(scope::section_facts(step.section));
-    if let Some(condition) = work.conditions.get(&step.id.value) {
-        env.add_proven(condition.proves().iter().cloned());
-    }
+    let mut env = question_env(work, step);
     if let Some(each) = &step.for_each {
         let item = item_type(work, step);
         env.add_name(
@@ -114,6 +110,8 @@ fn one(
     }
     let env = env_of(work, step);
     let name = name(work, step);
+    // A list is approved as one, so no item is in reach of the question.
+    let approval = approvals::compile(work, step, &action, &question_env(work, step));
     let with = arguments::compile(work, step, &action, &env, templates);
     let condition = work.conditions.get(&id).cloned();
     let for_each = match &step.for_each {
@@ -145,9 +143,20 @@ fn one(
             .if_refused_continue
             .as_ref()
             .is_some_and(|placed| placed.value),
+        approval,
         action,
         id,
     })
+}
+
+/// What an approval may name: what its step may, without the loop variable.
+fn question_env(work: &Work<'_>, step: &Step) -> TypeEnv {
+    let mut env = work.env.clone();
+    env.add_proven(scope::section_facts(step.section));
+    if let Some(condition) = work.conditions.get(&step.id.value) {
+        env.add_proven(condition.proves().iter().cloned());
+    }
+    env
 }
 
 /// The name for timeline and report; the id when none is written.

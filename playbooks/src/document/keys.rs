@@ -94,12 +94,9 @@ pub(super) const STEP: Keys = Keys {
         "retry",
         "on_failure",
         "if_refused",
+        "approval",
     ],
     unbuilt: &[
-        (
-            "approval",
-            "remove it; a `contain` step runs only where the entity's `policy` has `auto: true` for the action",
-        ),
         ("undo", "remove it; give a block its end with the parameter `for`"),
         ("repeat", "remove it; the step runs once"),
         (
@@ -117,6 +114,20 @@ pub(super) const STEP: Keys = Keys {
         ("depends_on", "after"),
         ("loop", "for_each"),
         ("connection", "using"),
+    ],
+};
+
+pub(super) const APPROVAL: Keys = Keys {
+    what: "`approval`",
+    known: &["who", "count", "ask", "show", "within", "on_timeout", "same_as"],
+    unbuilt: &[],
+    foreign: &[
+        ("roles", "who"),
+        ("approvers", "who"),
+        ("timeout", "within"),
+        ("question", "ask"),
+        ("quorum", "count"),
+        ("message", "ask"),
     ],
 };
 

@@ -6,7 +6,7 @@ use crate::plan::{ATTEMPTS_MAX, BACKOFF_MAX, OnFailure, Section};
 use crate::yaml::{Data, Field, Node};
 
 use super::reader::Reader;
-use super::{Cel, ForEach, LINE_CHARACTERS_MAX, Placed, Retry, Step, keys, words};
+use super::{Cel, ForEach, LINE_CHARACTERS_MAX, Placed, Retry, Step, approval, keys, words};
 
 /// Items a step may work on at the same time.
 pub(super) const PARALLEL_MAX: i64 = 50;
@@ -86,6 +86,7 @@ pub(super) fn read(
         retry,
         on_failure,
         if_refused_continue,
+        approval: value("approval").and_then(|node| approval::read(reader, node)),
         id,
     })
 }
@@ -98,7 +99,12 @@ fn parameters(reader: &mut Reader<'_>, field: &Field) -> Vec<Field> {
     Vec::new()
 }
 
-fn positive(reader: &mut Reader<'_>, node: &Node, what: &str, example: &str) -> Option<Placed<Span>> {
+pub(super) fn positive(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &str,
+    example: &str,
+) -> Option<Placed<Span>> {
     let span: Placed<Span> = reader.word(node, what, example)?;
     if span.value <= Span::default() {
         let finding = reader.error(

@@ -4,19 +4,22 @@
 //! result and the next intents are one commit. Never performs anything.
 
 use playbooks::plan::Plan;
-use state::access::Actor;
-use state::event::{Event, Outcome, ProbeAnswer, Settlement};
+use state::access::{Actor, Person};
+use state::event::{Event, InquiryEnd, Outcome, ProbeAnswer, ReplyWord, Settlement};
 use state::ids::{Path, RunId};
 
 use crate::run::{Corrupt, Run};
 use crate::surroundings::Surroundings;
+use crate::who::MayNot;
 
 mod attempts;
 mod closing;
 mod command;
 mod draft;
+mod inquire;
 mod open;
 mod people;
+mod replies;
 mod steps;
 mod undo;
 
@@ -52,6 +55,21 @@ pub enum Command {
     },
     /// The time of [`crate::wake_at`] has come.
     Wake,
+    /// A person replies to what was asked.
+    Reply {
+        /// The inquiry, by its number in the run.
+        number: u32,
+        /// Who, with the roles they have now.
+        person: Person,
+        /// Who and through which channel, for the record.
+        actor: Actor,
+        /// What they say.
+        word: ReplyWord,
+        /// Why, in their words.
+        comment: Option<String>,
+        /// The digest of the effects they saw; of approvals only.
+        digest: Option<String>,
+    },
     /// Somebody wants the run to stop: nothing new starts but `finally`.
     Cancel {
         /// Who.
@@ -151,6 +169,34 @@ pub enum Refusal {
         /// In words, with what would fit.
         why: String,
     },
+    /// The run never asked that.
+    #[error("this run asked no question {number}")]
+    NotAsked {
+        /// The number.
+        number: u32,
+    },
+    /// It is decided, its time is over, or it was voided.
+    #[error("it is over: {detail}")]
+    InquiryOver {
+        /// How it ended.
+        end: InquiryEnd,
+        /// In words.
+        detail: String,
+    },
+    /// The person may not reply.
+    #[error(transparent)]
+    MayNot(#[from] MayNot),
+    /// What would be done is not what the person saw.
+    #[error("what would be done is not what you saw; look at it again")]
+    Changed,
+    /// The reply is not one of those that can be given.
+    #[error("`{word}` is no reply to this: {expected}")]
+    NoSuchReply {
+        /// What was said.
+        word: String,
+        /// What can be said.
+        expected: String,
+    },
     /// The events do not fit the plan.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
@@ -167,6 +213,7 @@ pub fn decide(
     if run.closed.is_some() && !command.is_about_the_end() {
         return match command {
             Command::Advance | Command::Wake | Command::Recover => Ok(Vec::new()),
+            Command::Reply { number, .. } => Err(too_late(run, number)),
             _ => Err(Refusal::Over),
         };
     }
@@ -174,4 +221,12 @@ pub fn decide(
     draft.take(command)?;
     draft.follow()?;
     Ok(draft.into_events())
+}
+
+/// What somebody hears who replies to a run that is over.
+fn too_late(run: &Run, number: u32) -> Refusal {
+    match run.inquiry(number).and_then(|asked| asked.end.clone()) {
+        Some((end, detail)) => Refusal::InquiryOver { end, detail },
+        None => Refusal::NotAsked { number },
+    }
 }

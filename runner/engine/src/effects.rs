@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use playbooks::plan::{Plan, Section};
-use state::event::{Intended, RunStatus};
+use state::event::{Intended, RunStatus, Subject};
 use state::store::RunRow;
 
-use crate::run::{Due, Place, Run, Spot};
+use crate::run::{Asked, Due, Place, Run, Spot};
 use crate::{summary, words};
 
 /// Work for the host.
@@ -52,16 +52,17 @@ pub fn effects(run: &Run, now: Timestamp) -> Vec<Work> {
     perform.chain(probe).collect()
 }
 
-/// When the run wants a `Wake`, whatever else happens: the next retry, the next probe, the end of
-/// its time. `None` when nothing is timed.
+/// When the run wants a `Wake`, whatever else happens: the next retry, the next probe, the end
+/// of the time to reply, the end of its own time. `None` when nothing is timed.
 pub fn wake_at(plan: &Plan, run: &Run) -> Option<Timestamp> {
     if run.closed.is_some() {
         return None;
     }
     let timer = run.timers.first().map(|(at, _)| *at);
+    let inquiry = run.open_inquiries.first().map(|(at, _)| *at);
     let winding_down = run.failing.is_some() || run.cancel.is_some();
     let deadline = (!winding_down && !run.section_is_over(plan, Section::Steps)).then_some(run.deadline);
-    timer.into_iter().chain(deadline).min()
+    timer.into_iter().chain(inquiry).chain(deadline).min()
 }
 
 /// The run as lists and the scheduler see it.
@@ -74,6 +75,19 @@ pub fn row(plan: &Plan, run: &Run) -> RunRow {
         note: note(plan, run),
         attention: run.needs_attention(),
     }
+}
+
+fn waits_for_people(asked: &Asked) -> String {
+    let what = match asked.inquiry.subject {
+        Subject::Approval { .. } => "an approval of",
+        Subject::Choice { .. } => "an answer to",
+    };
+    format!(
+        "waits for {what} `{}` by {}, until {}",
+        asked.inquiry.steps.join("`, `"),
+        asked.who.join(", "),
+        asked.until.strftime("%Y-%m-%d %H:%MZ")
+    )
 }
 
 fn note(plan: &Plan, run: &Run) -> String {
@@ -95,9 +109,10 @@ fn note(plan: &Plan, run: &Run) -> String {
                 step(unknown)
             ),
         },
-        RunStatus::Waiting => match run.timers.first() {
-            Some((at, spot)) => format!("waits until {at} for `{}`", step(Some(spot))),
-            None => "waits".to_owned(),
+        RunStatus::Waiting => match (run.inquiries().find(|asked| asked.is_open()), run.timers.first()) {
+            (Some(asked), _) => waits_for_people(asked),
+            (None, Some((at, spot))) => format!("waits until {at} for `{}`", step(Some(spot))),
+            (None, None) => "waits".to_owned(),
         },
         _ => match run.live.len() + run.doubtful.len() {
             0 => "begins".to_owned(),

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use playbooks::action_spec::Recovery;
 use playbooks::marking::{EffectClass, Pap, Tlp};
-use playbooks::operator::{Connection, Rollout};
+use playbooks::operator::Connection;
 use playbooks::plan::{Plan, Step};
 use serde_json::{Map, Value};
 use state::event::{Intended, LeftOut, RefusalKind, StartedBy};
@@ -18,11 +18,13 @@ mod connection;
 mod duration;
 mod marking;
 mod never_block;
+mod policy;
 mod special_ranges;
 mod target;
 
 pub use marking::ceilings_of_start;
 pub(crate) use marking::of_incident;
+pub(crate) use policy::{Needed, resolve as resolve_roles, roles};
 
 /// The action whose class and exposure are what its connection says.
 const HTTP_REQUEST: &str = "http.request";
@@ -38,6 +40,8 @@ pub(crate) struct Question<'a> {
     pub(crate) arguments: Map<String, Value>,
     /// The attempt that would be repeated: budgets have counted it already.
     pub(crate) repeated: Option<&'a Intended>,
+    /// People approved exactly this.
+    pub(crate) approved: bool,
     /// Blocks of this decision so far: the counts of the surroundings do not have them yet.
     pub(crate) blocks_intended: u64,
     pub(crate) around: &'a Surroundings<'a>,
@@ -54,6 +58,8 @@ pub(crate) struct Permit {
     pub(crate) pap: Pap,
     pub(crate) recovery: Recovery,
     pub(crate) until: Option<Timestamp>,
+    /// What people have to be asked first.
+    pub(crate) needed: Option<Needed>,
 }
 
 /// It may not.
@@ -74,7 +80,8 @@ pub(crate) fn is_block(action: &str) -> bool {
 }
 
 /// Asks every rule, in the order in which they are documented: pause, rollout, blast radius and
-/// budgets of the run, target, end of a block, connection and marking, hourly budgets, approval.
+/// budgets of the run, target, end of a block, connection and marking, hourly budgets. What
+/// people have to be asked is part of the permit.
 pub(crate) fn examine(question: &Question<'_>) -> Result<Permit, Denial> {
     let chosen = connection::choose(question);
     let first = chosen.as_ref().ok().and_then(|chosen| chosen.first().copied());
@@ -94,12 +101,12 @@ fn rule(question: &Question<'_>, chosen: Ruled<Vec<&Connection>>, effect: Effect
         Some(repeated) => still_to_come(repeated.until, question.around.now)?,
         None => duration::end_of_effect(question, &mut arguments)?,
     };
+    let needed = needed(question, &arguments, effect)?;
     let marking = marking::of_step(question.run, &arguments);
     let used = marking::below_ceilings(question, chosen?, marking, effect)?;
     let recovery = connection::recovery(question, &used.connections)?;
     if effect > EffectClass::Read {
         hourly_budget(question)?;
-        pre_authorised(question, effect)?;
     }
     Ok(Permit {
         effect,
@@ -114,6 +121,7 @@ fn rule(question: &Question<'_>, chosen: Ruled<Vec<&Connection>>, effect: Effect
         pap: marking.pap,
         recovery,
         until,
+        needed,
     })
 }
 
@@ -158,7 +166,7 @@ fn may_act(question: &Question<'_>, effect: EffectClass) -> Ruled<()> {
     let entity = around.entity;
     let by_itself = run.started.by == StartedBy::Expiry;
     let rollout = entity.rollout.get(&plan.id).copied().unwrap_or_default();
-    if rollout == Rollout::Off && !by_itself {
+    if !rollout.starts() && !by_itself {
         return Err((
             RefusalKind::Policy,
             format!("`{}` was turned off for {} while it ran", plan.id, entity.id),
@@ -213,27 +221,20 @@ fn hourly_budget(question: &Question<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Whether it may be done without asking a person.
-fn pre_authorised(question: &Question<'_>, effect: EffectClass) -> Ruled<()> {
-    let action = &question.step.action.name;
-    let entity = question.around.entity;
-    if question.run.started.by == StartedBy::Expiry {
-        // The end of an effect was agreed with the effect.
-        return Ok(());
-    }
-    match effect {
-        EffectClass::Destroy => Err((
+/// What people have to be asked first. A repetition asks nobody: either it was approved before its
+/// first attempt, or nobody had to be asked then and nobody may have to be asked now.
+fn needed(
+    question: &Question<'_>,
+    arguments: &Map<String, Value>,
+    effect: EffectClass,
+) -> Ruled<Option<Needed>> {
+    let needed = policy::needed(question, arguments, effect);
+    match (needed, question.repeated) {
+        (Some(_), _) if question.approved => Ok(None),
+        (Some(needed), Some(_)) => Err((
             RefusalKind::Policy,
-            format!("{action} cannot be taken back and needs two approvals; approvals are not built yet"),
+            format!("it needs an approval now: {}", needed.because),
         )),
-        EffectClass::Contain if !entity.policy.get(action).is_some_and(|policy| policy.auto) => Err((
-            RefusalKind::Policy,
-            format!(
-                "{action} needs an approval: {} has not pre-authorised it (policy: {{{action}: {{auto: true}}}} \
-                 in its file), and approvals are not built yet",
-                entity.id
-            ),
-        )),
-        _ => Ok(()),
+        (needed, _) => Ok(needed),
     }
 }

@@ -12,6 +12,7 @@
 //! - [`run`]: the folded state and its invariants;
 //! - [`decide()`]: from a command to events;
 //! - [`guardrails`]: the rules below every playbook;
+//! - [`who`]: who may reply to what people are asked;
 //! - [`effects()`], [`wake_at`], [`row`]: what a host derives from a run, at any time again;
 //! - [`mod@names`]: what expressions and templates read;
 //! - [`rehearsal`]: a driver in memory for tests.
@@ -28,12 +29,13 @@ pub mod run;
 pub mod start;
 mod summary;
 pub mod surroundings;
+pub mod who;
 mod words;
 
 pub use decide::{Command, Refusal, decide};
 pub use effects::{Work, effects, row, wake_at};
 pub use names::names;
-pub use run::{Again, Corrupt, Effect, Run, StepReport, StepStatus, UndoLine};
+pub use run::{Again, Asked, Corrupt, Effect, Run, StepReport, StepStatus, UndoLine};
 pub use start::{Match, StartRefusal, StartRequest, matches, start};
 pub use surroundings::{BlockCounts, Surroundings};
 

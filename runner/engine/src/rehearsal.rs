@@ -10,7 +10,7 @@ use playbooks::operator::{Entity, Operator};
 use playbooks::plan::Plan;
 use state::event::{Event, Intended, Outcome, ProbeAnswer, Recorded, RunStatus, Started};
 
-use crate::decide::{Command, decide};
+use crate::decide::{Command, Refusal, decide};
 use crate::effects::{Work, effects, row, wake_at};
 use crate::run::Run;
 use crate::surroundings::{BlockCounts, Surroundings};
@@ -155,11 +155,21 @@ impl<'a, W: World> Rehearsal<'a, W> {
     /// # Errors
     /// What must always hold and did not, in words.
     pub fn give(&mut self, command: Command) -> Result<usize, String> {
-        let events = decide(self.stage.plan, &self.run, command, &self.stage.at(self.now))
-            .map_err(|refusal| refusal.to_string())?;
+        self.offer(command)?.map_err(|refusal| refusal.to_string())
+    }
+
+    /// The same for a command that may be refused, as those of people are.
+    ///
+    /// # Errors
+    /// What must always hold and did not, in words.
+    pub fn offer(&mut self, command: Command) -> Result<Result<usize, Refusal>, String> {
+        let events = match decide(self.stage.plan, &self.run, command, &self.stage.at(self.now)) {
+            Ok(events) => events,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let number = events.len();
         if number == 0 {
-            return Ok(0);
+            return Ok(Ok(0));
         }
         for event in events {
             let recorded = Recorded {
@@ -174,7 +184,17 @@ impl<'a, W: World> Rehearsal<'a, W> {
         }
         self.commits += 1;
         self.holds()?;
-        Ok(number)
+        Ok(Ok(number))
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, span: playbooks::duration::Span) {
+        self.now = crate::backoff::later(self.now, span);
+    }
+
+    /// Puts another stage under the run: the operator changed something.
+    pub fn restage(&mut self, stage: Stage<'a>) {
+        self.stage = stage;
     }
 
     /// Does one piece of work, the one that `choose` picks from that many; without work, lets

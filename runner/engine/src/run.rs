@@ -15,6 +15,7 @@ use state::ids::Path;
 
 mod again;
 mod fold;
+mod inquiry;
 mod place;
 mod report;
 mod step;
@@ -23,6 +24,8 @@ mod undo;
 pub use again::Again;
 #[cfg(test)]
 pub(crate) use fold::PROBES_MAX;
+pub use inquiry::Asked;
+pub(crate) use inquiry::{digest, digest_of};
 pub(crate) use place::{Doubt, Due, Failure, Final, Place};
 pub use report::{Effect, StepReport};
 pub use step::StepStatus;
@@ -128,6 +131,14 @@ pub struct Run {
     pub(crate) due: BTreeSet<Spot>,
     /// Retries and probes by time.
     pub(crate) timers: BTreeSet<(Timestamp, Spot)>,
+    /// What people were asked, by number from 1.
+    pub(crate) inquiries: Vec<Arc<Asked>>,
+    /// The last inquiry of each step that had one.
+    pub(crate) asked: BTreeMap<usize, u32>,
+    /// Steps that a person has done again: whatever was said before counts no more.
+    pub(crate) ask_again: BTreeSet<usize>,
+    /// Inquiries that wait for replies, by the end of their time.
+    pub(crate) open_inquiries: BTreeSet<(Timestamp, u32)>,
     pub(crate) stopper: Option<Stopper>,
     pub(crate) failing: Option<Failing>,
     pub(crate) cancel: Option<(Actor, String)>,
@@ -173,7 +184,7 @@ impl Run {
             RunStatus::Failing
         } else if !self.live.is_empty() || !self.due.is_empty() || self.asks_now() {
             RunStatus::Running
-        } else if !self.timers.is_empty() {
+        } else if !self.timers.is_empty() || !self.open_inquiries.is_empty() {
             RunStatus::Waiting
         } else if self.unknown.is_empty() && !self.undo_has_failed() {
             RunStatus::Running

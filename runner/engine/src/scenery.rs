@@ -11,11 +11,11 @@ use playbooks::duration::Span;
 use playbooks::incident::{Incident, IncidentType};
 use playbooks::marking::{Pap, Severity, Tlp, Verdict};
 use playbooks::operator::{
-    ActionPolicy, Connection, Contact, Entity, Guardrails, Operator, Organisation, Rollout,
+    ActionPolicy, Approvals, Connection, Contact, Entity, Guardrails, Operator, Organisation, Rollout,
 };
 use playbooks::plan::Plan;
 use serde_json::json;
-use state::access::Actor;
+use state::access::{Actor, Channel};
 use state::event::{Mode, Started, StartedBy};
 use state::ids::RunId;
 
@@ -66,9 +66,11 @@ fn entity(id: &str, network: &str, domain: &str) -> Entity {
             let policy = ActionPolicy {
                 auto: true,
                 max: Some(Span::days(7)),
+                ask: None,
             };
             (action.to_owned(), policy)
         })),
+        approvers: BTreeMap::new(),
         settings: IndexMap::new(),
         never_block: vec!["203.0.113.77".to_owned()],
         marking: playbooks::operator::Marking::default(),
@@ -111,6 +113,8 @@ pub(crate) fn operator() -> Operator {
             ..Guardrails::default()
         },
         roles: ["duty".to_owned()].into(),
+        approvals: Approvals::default(),
+        people: BTreeMap::new(),
     }
 }
 
@@ -217,13 +221,17 @@ impl Scene {
         }
     }
 
+    /// Event 0. The run was started by hand, by the person `starter`.
     pub(crate) fn started(&self) -> Started {
         let request = StartRequest {
             run: RunId::from_parts(1_772_452_800_000, 7),
             incident: Some(("PH-2026-00001".parse().expect("a reference"), &self.incident)),
             inputs: BTreeMap::new(),
             by: StartedBy::Hand,
-            actor: Actor::engine(),
+            actor: Actor {
+                name: "person:starter".to_owned(),
+                channel: Channel::Api,
+            },
             mode: self.mode,
         };
         start(&self.plan, request, &self.stage().at(noon())).expect("it may start")

@@ -152,7 +152,7 @@ fn precondition(plan: &Plan, incident: Option<&Incident>, names: &TriggerNames) 
 
 fn turned_on(plan: &Plan, entity: &Entity) -> Result<(), StartRefusal> {
     match entity.rollout.get(&plan.id).copied().unwrap_or_default() {
-        Rollout::Auto => Ok(()),
+        Rollout::Auto | Rollout::Suggest => Ok(()),
         Rollout::Off => Err(StartRefusal::Off {
             playbook: plan.id.clone(),
             entity: entity.id.clone(),

@@ -8,6 +8,7 @@ use crate::rehearsal::ScriptedWorld;
 use crate::run::{StepReport, StepStatus};
 use crate::scenery::Scene;
 
+mod approvals;
 mod drills;
 mod failing;
 mod for_each;

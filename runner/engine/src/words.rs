@@ -13,7 +13,10 @@ pub(crate) fn skip_cause(cause: &SkipCause) -> String {
     match cause {
         SkipCause::IfFalse { .. } => "if was false".to_owned(),
         SkipCause::IfUndecided { why } => format!("if could not be decided: {why}"),
-        SkipCause::Needs { why } | SkipCause::Absent { why } => why.clone(),
+        SkipCause::Needs { why }
+        | SkipCause::Absent { why }
+        | SkipCause::ApprovalRefused { why }
+        | SkipCause::ApprovalExpired { why } => why.clone(),
         SkipCause::RunFailing => "the run is failing".to_owned(),
         SkipCause::RunCancelled => "the run was cancelled".to_owned(),
     }

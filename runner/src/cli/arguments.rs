@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use state::access::Permission;
 
 use super::terminal::Colour;
 
 mod files;
+mod people;
 mod runs;
 
 pub(crate) use files::{SchemaOf, Test};
+pub(crate) use people::{Approvals, Reply, Tokens};
 pub(crate) use runs::{Confirm, Effects, Page, Run, RunList, Runs, SettleStep, VersionWord};
 
 /// Security playbooks that act at night and account for it in the morning.
@@ -50,7 +51,7 @@ pub(crate) struct Global {
         requires = "token_file"
     )]
     pub(crate) server: Option<String>,
-    /// File that holds the API token for --server.
+    /// File that holds the API token: for --server, or to act as the person it belongs to.
     #[arg(long, global = true, value_name = "FILE", env = "SORTIE_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// How to print the result.
@@ -116,6 +117,22 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sortie effects list\n  sortie effects list --entity ville-exemple --json"
     )]
     Effects(Effects),
+    /// What people are asked: list, show.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  sortie approvals list\n  sortie approvals show A-93"
+    )]
+    Approvals(Approvals),
+    /// Let the effects of an approval happen, exactly as they are shown.
+    #[command(
+        after_help = "Examples:\n  sortie approve A-93 --token-file karim.token\n  sortie approve A-93 --token-file karim.token --comment \"3 people opened it\""
+    )]
+    Approve(Reply),
+    /// Refuse the effects of an approval: its steps are skipped.
+    #[command(
+        after_help = "Examples:\n  sortie refuse A-93 --token-file karim.token --comment \"it is our own scanner\"\n  sortie refuse a-93 --token-file karim.token --comment no --json"
+    )]
+    Refuse(Reply),
     /// Incidents: list, show, create, and why a playbook started or did not.
     #[command(
         subcommand,
@@ -368,27 +385,6 @@ pub(crate) enum Actions {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Tokens {
-    /// Make a token. It is shown once; sortie.toml gets only its hash.
-    #[command(
-        after_help = "Examples:\n  sortie tokens create sensor --may submit --entity ville-exemple\n  sortie tokens create console --may see,start,audit --days 30"
-    )]
-    Create {
-        /// Name for the record.
-        name: String,
-        /// What it may do.
-        #[arg(long = "may", value_delimiter = ',', value_parser = permission, default_value = "submit,see")]
-        permissions: Vec<Permission>,
-        /// For these entities; every entity when left out.
-        #[arg(long = "entity", value_delimiter = ',')]
-        entities: Vec<String>,
-        /// How long it is good for, at most 365.
-        #[arg(long, default_value_t = 90)]
-        days: u16,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Check sortie.toml and the entity files.
     #[command(after_help = "Examples:\n  sortie config check\n  sortie config check --project /etc/sortie")]
@@ -400,12 +396,4 @@ pub(crate) enum Config {
         #[arg(long)]
         origin: bool,
     },
-}
-
-fn permission(text: &str) -> Result<Permission, String> {
-    let mut known = Permission::ALL.iter();
-    known.find(|one| one.word() == text).copied().ok_or_else(|| {
-        let words: Vec<&str> = Permission::ALL.iter().map(|one| one.word()).collect();
-        format!("one of {}", words.join(", "))
-    })
 }

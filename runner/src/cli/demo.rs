@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anstyle::Style;
 use futures_util::StreamExt as _;
-use playbooks::operator::Rollout;
 use state::access::{Permission, Reach, TOKEN_RANDOM_BYTES, TokenGrant, TokenRecord};
 use state::ids::IncidentId;
 use web::Operations;
@@ -155,6 +154,7 @@ fn token(session: &Session) -> Result<(String, TokenRecord), Exit> {
         expires_at: now
             .checked_add(jiff::SignedDuration::from_hours(24))
             .map_err(|_| Exit::Usage)?,
+        person: None,
     };
     let (token, record) = TokenRecord::mint(&random, grant, now).map_err(|error| {
         session.terminal.complain(error.to_string());
@@ -171,7 +171,7 @@ fn head(session: &Session, app: &App, range: &Range, served: &str) -> Result<(),
         .entities
         .values()
         .flat_map(|entity| {
-            let on = entity.rollout.iter().filter(|(_, mode)| **mode == Rollout::Auto);
+            let on = entity.rollout.iter().filter(|(_, mode)| mode.starts());
             on.map(|(playbook, _)| format!("{playbook} for {}", entity.name))
         })
         .collect();

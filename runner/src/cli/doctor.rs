@@ -153,12 +153,7 @@ fn playbooks(session: &Session, report: &mut Report, settings: &crate::config::S
         }
         Ok(loaded) => {
             let on = settings.operator.entities.values();
-            let on = on.filter(|entity| {
-                entity
-                    .rollout
-                    .values()
-                    .any(|mode| *mode == playbooks::operator::Rollout::Auto)
-            });
+            let on = on.filter(|entity| entity.rollout.values().any(|mode| mode.starts()));
             let on = on.count();
             report.ok("playbooks", format!("{} compile", loaded.compiled.len()));
             if on == 0 {

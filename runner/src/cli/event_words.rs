@@ -3,7 +3,7 @@
 //! Owns phrasing only. `--json` has everything.
 
 use serde_json::Value;
-use state::event::{Event, Outcome, Recorded, Settlement, Started};
+use state::event::{Event, Inquiry, Outcome, Recorded, Settlement, Started, Subject};
 use state::ids::Path;
 
 use super::terminal::spent;
@@ -53,6 +53,9 @@ pub(super) fn sentence(recorded: &Recorded) -> String {
         Event::Probed { path, answer, .. } => format!("{path} probed: {}", short_debug(answer)),
         Event::OutcomeUnknown { path, detail, .. } => format!("{path} UNKNOWN: {detail}"),
         Event::RetryScheduled { path, attempt, at } => format!("{path} attempt {attempt} at {at}"),
+        Event::Asked(_) | Event::Replied(_) | Event::Escalated { .. } | Event::InquiryClosed { .. } => {
+            of_people(&recorded.event)
+        }
         Event::Failing { step, error } => match step {
             Some(step) => format!("failing because of {step}: {error}"),
             None => format!("failing: {error}"),
@@ -187,4 +190,41 @@ fn short_debug(answer: &state::event::ProbeAnswer) -> String {
 /// A value in at most 160 characters; `--json` has all of it.
 fn short(value: &Value) -> String {
     super::terminal::fit(&value.to_string(), 160)
+}
+
+/// What people were asked and said, in words.
+fn of_people(event: &Event) -> String {
+    match event {
+        Event::Asked(inquiry) => asking(inquiry),
+        Event::Replied(reply) => {
+            let comment = reply.comment.as_ref();
+            let comment = comment.map_or_else(String::new, |text| format!(": {text}"));
+            let said = reply.word.word();
+            format!("{} ({}) said {said}{comment}", reply.person, reply.role)
+        }
+        Event::Escalated { number, who, until } => {
+            let who = who.join(", ");
+            format!("nobody replied to question {number}: also asked {who}, until {until}")
+        }
+        Event::InquiryClosed { end, detail, .. } => format!("question {}: {detail}", end.word()),
+        _ => String::new(),
+    }
+}
+
+/// What people are asked, in words.
+fn asking(inquiry: &Inquiry) -> String {
+    let id = inquiry.id.map_or_else(String::new, |id| format!(" {id}"));
+    let digest = match &inquiry.subject {
+        Subject::Approval { digest, .. } => format!(", sha256 {digest}"),
+        Subject::Choice { choices, .. } => format!(", one of {}", choices.join(", ")),
+    };
+    format!(
+        "{} asks{id} of {} ({} needed) until {}: {} [{}]{digest}",
+        inquiry.steps.join(", "),
+        inquiry.who.join(", "),
+        inquiry.count,
+        inquiry.until.strftime("%Y-%m-%d %H:%MZ"),
+        inquiry.ask,
+        inquiry.because
+    )
 }

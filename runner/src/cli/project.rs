@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::SignedDuration;
-use state::access::{MintedToken, Permission, Reach, TOKEN_RANDOM_BYTES, TokenGrant, TokenRecord};
+use state::access::{MintedToken, Permission, Person, Reach, TOKEN_RANDOM_BYTES, TokenGrant, TokenRecord};
 
 use super::Session;
 use super::arguments::{Init, Tokens};
@@ -26,7 +26,13 @@ const FIRST_TOKEN_DAYS: u16 = 90;
 /// overwrites.
 pub(crate) fn init(session: &Session, arguments: &Init) -> Result<Exit, Exit> {
     let terminal = &session.terminal;
-    let (token, record) = mint(session, "first", Permission::ALL, Reach::All, FIRST_TOKEN_DAYS)?;
+    let (token, record) = mint(
+        session,
+        ("first", None),
+        Permission::OF_SERVICES,
+        Reach::All,
+        FIRST_TOKEN_DAYS,
+    )?;
     let new = NewToken {
         id: record.id.clone(),
         secret_sha256: record.secret_sha256.clone(),
@@ -61,7 +67,7 @@ pub(crate) fn init(session: &Session, arguments: &Init) -> Result<Exit, Exit> {
 /// A fresh token, and what is kept of it.
 fn mint(
     session: &Session,
-    name: &str,
+    (name, person): (&str, Option<&str>),
     permissions: &[Permission],
     reach: Reach,
     days: u16,
@@ -76,6 +82,11 @@ fn mint(
         permissions: permissions.iter().copied().collect(),
         reach,
         expires_at,
+        // The roles are those that sortie.toml gives the person when it is read.
+        person: person.map(|name| Person {
+            name: name.to_owned(),
+            roles: BTreeSet::new(),
+        }),
     };
     TokenRecord::mint(&random, grant, now).map_err(|error| {
         session.terminal.complain(safe(&error.to_string()));
@@ -96,6 +107,7 @@ pub(crate) fn tokens(session: &Session, command: &Tokens) -> Result<Exit, Exit> 
         name,
         permissions,
         entities,
+        person,
         days,
     } = command;
     let terminal = &session.terminal;
@@ -109,7 +121,7 @@ pub(crate) fn tokens(session: &Session, command: &Tokens) -> Result<Exit, Exit> 
                 .collect::<Result<BTreeSet<_>, _>>()?,
         )
     };
-    let (token, record) = mint(session, name, permissions, reach, *days)?;
+    let (token, record) = mint(session, (name, person.as_deref()), permissions, reach, *days)?;
     terminal.say("The token, shown once; give it to its owner:");
     terminal.line(token.reveal())?;
     terminal.say("Add this to sortie.toml; it holds only a hash:\n");

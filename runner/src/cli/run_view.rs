@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use playbooks::marking::EffectClass;
 use state::event::{Event, Mode, RunStatus};
+use state::ids::InquiryId;
 use web::timeline::{StepLine, Timeline};
 use web::view::{RunChange, RunDetail, StepState, StepView};
 
@@ -351,10 +352,30 @@ pub(crate) fn next_commands(detail: &RunDetail) -> Vec<String> {
         }
         commands.push(format!("sortie runs ack {run} --reason '...'"));
     }
+    if let Some(id) = open_question(detail) {
+        commands.push(format!(
+            "sortie approvals show {id} . sortie approve {id} . sortie runs watch {run}"
+        ));
+    }
     if commands.is_empty() {
         commands.push(format!("sortie runs show {run}"));
     }
     commands
+}
+
+/// The first question that waits for people.
+fn open_question(detail: &RunDetail) -> Option<InquiryId> {
+    let closes = |event: &Event, wanted: u32| matches!(event, Event::InquiryClosed { number, .. } if *number == wanted);
+    detail.events.iter().find_map(|one| match &one.event {
+        Event::Asked(inquiry) => {
+            let closed = detail
+                .events
+                .iter()
+                .any(|other| closes(&other.event, inquiry.number));
+            inquiry.id.filter(|_| !closed)
+        }
+        _ => None,
+    })
 }
 
 /// Longest text of one argument, in characters; `runs show --json` has all of it.
@@ -390,6 +411,7 @@ fn look(step: &StepView) -> (&'static str, &'static str, Style) {
     match step.state {
         StepState::Pending => (" ", "-", Style::new().dimmed()),
         StepState::Running => (" ", "running", AnsiColor::Cyan.on_default()),
+        StepState::Waiting => ("?", "WAITING", AnsiColor::Yellow.on_default().bold()),
         StepState::Retrying => ("?", "waiting", AnsiColor::Yellow.on_default()),
         StepState::Done if effect => ("!", "DONE", AnsiColor::Green.on_default().bold()),
         StepState::Done => (" ", "ok", AnsiColor::Green.on_default()),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use state::event::{Mode, RunStatus, Seq};
 use state::store::RunFilter;
 use web::operations::Myself;
-use web::view::{Content, IncidentChoice, RunDetail, StartRun};
+use web::view::{Content, IncidentChoice, RunDetail, StartRun, StepState};
 
 use super::arguments::{Output, Run, RunList, Runs};
 use super::event_words::sentence;
@@ -156,7 +156,13 @@ pub(super) async fn follow(
         if status == RunStatus::Stuck || status.is_over() {
             break;
         }
-        if status == RunStatus::Waiting && connected.here.is_none() {
+        // A time may be waited for here; people reply in a command of their own.
+        let asks_people = view
+            .detail()
+            .steps
+            .iter()
+            .any(|step| step.state == StepState::Waiting);
+        if status == RunStatus::Waiting && (connected.here.is_none() || asks_people) {
             break;
         }
     }

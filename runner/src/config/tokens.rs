@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use playbooks::operator::Entity;
+use playbooks::operator::{self, Entity};
 use playbooks::yaml::{Field, Node};
-use state::access::{Permission, Reach, TOKEN_DAYS_MAX, TokenRecord};
+use state::access::{Permission, Person, Reach, TOKEN_DAYS_MAX, TokenRecord};
 use state::ids::EntityId;
 
 use super::codes;
@@ -17,19 +17,20 @@ const TOKEN_ID_CHARACTERS: usize = 8;
 /// How long before its end a token is warned about.
 const EXPIRY_WARNING_DAYS: i64 = 14;
 
+/// The entities and people that tokens may name.
+type Known<'k> = (
+    &'k BTreeMap<String, Entity>,
+    &'k BTreeMap<String, operator::Person>,
+);
+
 /// Reads `[tokens]`.
-pub(super) fn tokens(
-    sheet: &mut Sheet,
-    node: &Node,
-    entities: &BTreeMap<String, Entity>,
-    now: Timestamp,
-) -> Vec<TokenRecord> {
+pub(super) fn tokens(sheet: &mut Sheet, node: &Node, known: Known<'_>, now: Timestamp) -> Vec<TokenRecord> {
     let Some(mut table) = sheet.table("tokens", node) else {
         return Vec::new();
     };
     let mut tokens: Vec<TokenRecord> = Vec::new();
     for field in table.rest() {
-        let Some(token) = token(sheet, field, entities, now) else {
+        let Some(token) = token(sheet, field, known, now) else {
             continue;
         };
         if tokens.iter().any(|other| other.id == token.id) {
@@ -47,7 +48,7 @@ pub(super) fn tokens(
 fn token(
     sheet: &mut Sheet,
     field: &Field,
-    entities: &BTreeMap<String, Entity>,
+    (entities, people): Known<'_>,
     now: Timestamp,
 ) -> Option<TokenRecord> {
     if !values::is_name(&field.key) {
@@ -70,6 +71,10 @@ fn token(
     let expires_at = table
         .need(sheet, "expires")
         .and_then(|node| expiry(sheet, node, now));
+    let person = table
+        .get(sheet, "person")
+        .and_then(|node| person(sheet, node, people));
+    only_people_approve(sheet, field, permissions.as_ref(), person.as_ref());
     table.refuse(sheet, "cidr", "restrict addresses in the proxy");
     table.refuse(sheet, "playbooks", "the permission `start` covers every playbook");
     table.close(sheet);
@@ -80,7 +85,50 @@ fn token(
         permissions: permissions?,
         reach: reach?,
         expires_at: expires_at?,
+        person,
     })
+}
+
+/// The person a token belongs to, with the roles they have now.
+fn person(sheet: &mut Sheet, node: &Node, people: &BTreeMap<String, operator::Person>) -> Option<Person> {
+    let name = sheet.text(node)?;
+    if let Some(person) = people.get(name) {
+        return Some(Person {
+            name: name.to_owned(),
+            roles: person.roles.clone(),
+        });
+    }
+    let help = match nearest(name, people.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "add them to sortie.toml: [people.NAME] with their roles".to_owned(),
+    };
+    let shown: String = name.chars().take(60).collect();
+    sheet
+        .error(
+            codes::UNKNOWN_NAME,
+            &node.place,
+            format!("there is no person `{shown}`"),
+        )
+        .help
+        .push(help);
+    None
+}
+
+/// A service never approves.
+fn only_people_approve(
+    sheet: &mut Sheet,
+    field: &Field,
+    permissions: Option<&BTreeSet<Permission>>,
+    person: Option<&Person>,
+) {
+    let approves = permissions.is_some_and(|permissions| permissions.contains(&Permission::Approve));
+    if approves && person.is_none() && field.value.get("person").is_none() {
+        sheet.wrong(
+            &field.key_place,
+            "this token may approve and belongs to nobody",
+            "add `person = \"NAME\"`, or remove the permission `approve`; a service never approves",
+        );
+    }
 }
 
 fn token_id(sheet: &mut Sheet, node: &Node) -> Option<String> {

@@ -4,7 +4,7 @@
 //! ends in between, recovery comes back to it.
 
 use engine::Match;
-use playbooks::operator::{Entity, Operator, Rollout};
+use playbooks::operator::{Entity, Operator};
 use state::access::Actor;
 use state::event::{Mode, StartedBy};
 use state::ids::IncidentId;
@@ -142,7 +142,7 @@ impl Dispatcher {
             Match::No { why } => return MatchVerdict::No { why },
             Match::Yes { once } => once,
         };
-        if entity.rollout.get(&plan.id).copied().unwrap_or_default() == Rollout::Off {
+        if !entity.rollout.get(&plan.id).copied().unwrap_or_default().starts() {
             let why = format!(
                 "rollout is off for {}; set `rollout: {{{}: auto}}` in its entity file",
                 entity.id, plan.id

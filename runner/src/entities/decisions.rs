@@ -28,6 +28,45 @@ pub(super) fn marking(sheet: &mut Sheet, node: &Node) -> Marking {
     marking
 }
 
+/// Reads `approvers`: the roles that may approve for the entity, by what they approve.
+pub(super) fn approvers(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, Vec<String>> {
+    let mut approvers = BTreeMap::new();
+    let Some(mut table) = sheet.table("approvers", node) else {
+        return approvers;
+    };
+    for field in table.rest() {
+        if !values::is_word(&field.key) {
+            sheet.wrong(
+                &field.key_place,
+                "this is not a name of approvers",
+                "write for example contain, which playbooks name as entity.contain",
+            );
+            continue;
+        }
+        let mut roles = Vec::new();
+        for (item, role) in sheet.texts(&field.value) {
+            if values::is_name(role.rsplit('/').next().unwrap_or_default()) {
+                roles.push(role.to_owned());
+            } else {
+                sheet.wrong(
+                    &item.place,
+                    "this is not a name of a role",
+                    "write for example duty-officer, or ville-exemple/rssi for a role of one entity",
+                );
+            }
+        }
+        if roles.is_empty() && !sheet.has_errors() {
+            sheet.wrong(
+                &field.value.place,
+                "nobody could approve",
+                "name at least one role",
+            );
+        }
+        approvers.insert(field.key.clone(), roles);
+    }
+    approvers
+}
+
 /// Reads `policy`.
 pub(super) fn policy(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, ActionPolicy> {
     let mut policy = BTreeMap::new();
@@ -51,18 +90,21 @@ pub(super) fn policy(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, ActionP
 
 fn action_policy(sheet: &mut Sheet, field: &Field) -> Option<ActionPolicy> {
     let mut table = sheet.table(&format!("policy.{}", field.key), &field.value)?;
-    table.refuse(
-        sheet,
-        "ask",
-        "write {auto: true} to allow the action beforehand, or remove the line to refuse it",
-    );
     let auto = table
         .get(sheet, "auto")
         .and_then(|node| sheet.flag(node))
         .unwrap_or(false);
     let max = table.get(sheet, "max").and_then(|node| longest(sheet, node));
+    let ask = table.get(sheet, "ask").and_then(|node| sheet.whole(node, 1..=10));
     table.close(sheet);
-    Some(ActionPolicy { auto, max })
+    if auto && ask.is_some() {
+        sheet.wrong(
+            &field.value.place,
+            "this is allowed beforehand and asked about at once",
+            "write {auto: true} to allow the action beforehand, or {ask: 1} to have it approved",
+        );
+    }
+    Some(ActionPolicy { auto, max, ask })
 }
 
 fn longest(sheet: &mut Sheet, node: &Node) -> Option<Span> {
@@ -153,8 +195,14 @@ pub(super) fn rollout(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, Rollou
             "auto" => {
                 modes.insert(field.key.clone(), Rollout::Auto);
             }
-            "shadow" | "suggest" => {
-                let help = format!("write {0}: off, or {0}: auto to let it act", field.key);
+            "suggest" => {
+                modes.insert(field.key.clone(), Rollout::Suggest);
+            }
+            "shadow" => {
+                let help = format!(
+                    "write {0}: suggest to have every effect approved, or {0}: auto to let it act",
+                    field.key
+                );
                 sheet
                     .error(ENTITY_FILE, place, format!("the mode `{mode}` is not built yet"))
                     .help
@@ -163,7 +211,7 @@ pub(super) fn rollout(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, Rollou
             _ => sheet.wrong(
                 place,
                 format!("`{}` is not a mode", mode.chars().take(40).collect::<String>()),
-                "write off or auto",
+                "write off, suggest or auto",
             ),
         }
     }

@@ -90,18 +90,8 @@ fn what_is_not_built_says_what_to_remove() {
     for (from, to, message) in [
         (
             "policy:",
-            "approvers: {contain: [x]}\npolicy:",
-            "PB601 10: `approvers` is not built yet",
-        ),
-        (
-            "policy:",
             "quiet_hours: {from: \"20:00\"}\npolicy:",
             "PB601 10: `quiet_hours` is not built yet",
-        ),
-        (
-            "{auto: true, max: 24h}",
-            "{ask: 1}",
-            "PB601 11: `policy.block.ip.ask` is not built yet",
         ),
         (
             "verified: 2026-01-12",
@@ -110,8 +100,50 @@ fn what_is_not_built_says_what_to_remove() {
         ),
         (
             "phishing-report: auto",
-            "phishing-report: suggest",
-            "PB601 15: the mode `suggest` is not built yet",
+            "phishing-report: shadow",
+            "PB601 15: the mode `shadow` is not built yet",
+        ),
+    ] {
+        assert_eq!(findings(&changed(from, to)), [message]);
+    }
+}
+
+#[test]
+fn what_must_be_approved_and_by_whom_reaches_its_field() {
+    let text = changed("{auto: true, max: 24h}", "{ask: 2}").replace(
+        "policy:",
+        "approvers: {contain: [duty-officer, ville-exemple/rssi]}\npolicy:",
+    );
+    let text = text.replace("phishing-report: auto", "phishing-report: suggest");
+    let (entities, found) = read(&[("ville-exemple.yaml", text.as_str())]);
+    assert!(found.is_empty(), "{found:?}");
+    let entity = &entities["ville-exemple"];
+    assert_eq!(entity.policy["block.ip"].ask, Some(2));
+    assert_eq!(
+        entity.approvers["contain"],
+        ["duty-officer", "ville-exemple/rssi"]
+    );
+    assert_eq!(entity.rollout["phishing-report"], Rollout::Suggest);
+    for (from, to, message) in [
+        (
+            "{auto: true, max: 24h}",
+            "{ask: 0}",
+            "PB601 11: 0 is out of bounds",
+        ),
+        (
+            "{auto: true, max: 24h}",
+            "{auto: true, ask: 1}",
+            "PB601 11: this is allowed beforehand and asked about at once",
+        ),
+        (
+            "policy:",
+            "approvers: {contain: []}\npolicy:",
+            "PB601 10: nobody could approve",
+        ),
+        (
+            "policy:",
+            "approvers: {contain: [X]}\npolicy:",
+            "PB601 10: this is not a name of a role",
         ),
     ] {
         assert_eq!(findings(&changed(from, to)), [message]);

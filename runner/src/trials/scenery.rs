@@ -32,6 +32,8 @@ fn operator() -> Operator {
         connections: std::collections::BTreeMap::new(),
         guardrails: Guardrails::default(),
         roles: std::collections::BTreeSet::new(),
+        approvals: playbooks::operator::Approvals::default(),
+        people: std::collections::BTreeMap::new(),
     }
 }
 

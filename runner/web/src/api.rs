@@ -4,5 +4,6 @@ pub(crate) mod block_list;
 pub(crate) mod decisions;
 pub(crate) mod events;
 pub(crate) mod incidents;
+pub(crate) mod inquiries;
 pub(crate) mod runs;
 pub(crate) mod system;

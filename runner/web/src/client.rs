@@ -12,8 +12,10 @@ use bytes::Bytes;
 use http::header::ETAG;
 use serde::Serialize;
 use state::event::Seq;
-use state::ids::{EntityId, IncidentId};
-use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter};
+use state::ids::{EntityId, IncidentId, InquiryId};
+use state::store::{
+    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, InquiryFilter, Page, PageRequest, RunFilter,
+};
 
 use crate::api::runs::Cancel;
 use crate::error::OperationError;
@@ -21,9 +23,9 @@ use crate::operations::{Answer, Myself, Operations, RunStream};
 use crate::query::Writer;
 use crate::routes::Media;
 use crate::view::{
-    BlockList, Content, EffectView, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview,
-    Readiness, Reasoned, Rerun, Retry, Rows, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun,
-    Submission, SubmitReport, Undo, Version,
+    BlockList, Content, EffectView, Figures, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
+    PlaybookView, Preview, Readiness, Reasoned, Rerun, Retry, Rows, RunDecided, RunDetail, RunStarted,
+    RunVerb, RunView, SayToInquiry, StartRun, Submission, SubmitReport, Undo, Version,
 };
 
 use transport::{Target, read};
@@ -52,6 +54,13 @@ impl Client {
         }
     }
 
+    /// The server on this machine, as whoever an API token stands for.
+    pub fn local_as(socket: impl Into<PathBuf>, token: &str) -> Result<Self, OperationError> {
+        Ok(Self {
+            target: Target::local(socket.into()).with_token(token)?,
+        })
+    }
+
     /// A server over TCP with an API token. Only loopback addresses: anywhere else the token
     /// would cross the network in clear.
     pub fn tcp(address: SocketAddr, token: &str) -> Result<Self, OperationError> {
@@ -64,7 +73,7 @@ impl Client {
             });
         }
         Ok(Self {
-            target: Target::tcp(address, token)?,
+            target: Target::tcp(address).with_token(token)?,
         })
     }
 
@@ -206,6 +215,24 @@ impl Operations<Myself> for Client {
             after.iter().map(|seq| ("last-event-id", seq.as_str())).collect();
         let response = self.target.get(&address, &headers).await?;
         events::stream(response).await
+    }
+
+    async fn inquiries(
+        &self,
+        _: &Myself,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Answer<Page<InquiryView>> {
+        self.get(&Writer::inquiries(&filter, &page).behind("/api/v1/approvals"))
+            .await
+    }
+
+    async fn inquiry(&self, _: &Myself, id: InquiryId) -> Answer<InquiryDetail> {
+        self.get(&format!("/api/v1/approvals/{id}")).await
+    }
+
+    async fn reply(&self, _: &Myself, id: InquiryId, said: SayToInquiry) -> Answer<InquiryDetail> {
+        self.post(&format!("/api/v1/approvals/{id}"), &said).await
     }
 
     async fn audit(&self, _: &Myself, filter: AuditFilter, page: PageRequest) -> Answer<Page<AuditRecord>> {

@@ -1,7 +1,6 @@
 //! Operations in memory for this crate's tests: two entities with an incident and a run each, and
 //! tokens with every set of permissions that matters. Strict about scopes, like the real one.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,14 +8,13 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use state::access::{
-    Actor, Permission, Principal, Reach, TOKEN_RANDOM_BYTES, TokenBook, TokenGrant, TokenRecord,
-};
+use state::access::{Actor, Permission, Principal, Reach, TokenBook, TokenRecord};
 use state::event::{Event, Mode, Recorded, RunStatus, Seq};
-use state::ids::{EntityId, IncidentId, RunId};
+use state::ids::{EntityId, IncidentId, InquiryId, RunId};
 use state::memory::MemoryStore;
 use state::store::{
-    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter, StoreFigures,
+    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, InquiryFilter, Page, PageRequest, RunFilter,
+    StoreFigures,
 };
 
 use crate::authentication::{Authentication, LocalPeer};
@@ -25,14 +23,19 @@ use crate::live::{EventSource, Feed, follow};
 use crate::operations::{Answer, Operations, RunStream};
 use crate::timeline::Timeline;
 use crate::view::{
-    BlockList, EffectView, Figures, Finding, IncidentDetail, ListKind, MatchView, MatchWord, PlaybookView,
-    Preview, Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission,
-    SubmitReport, Submitted,
+    BlockList, EffectView, Figures, Finding, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
+    MatchWord, PlaybookView, Preview, Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView,
+    SayToInquiry, StartRun, Submission, SubmitReport, Submitted,
 };
 
 use self::rows::{summary, view};
 
+pub(crate) mod inquiries;
 mod rows;
+mod tokens;
+
+use self::tokens::mint;
+pub(crate) use self::tokens::token;
 
 /// The entity that tokens reach, unless they reach all.
 pub(crate) const OURS: &str = "alpha";
@@ -79,46 +82,6 @@ impl EventSource for Events {
         let events = self.0.lock().unwrap();
         Ok(events.iter().filter(|event| event.seq >= from).cloned().collect())
     }
-}
-
-/// The token for these permissions over [`OURS`]; `expired` ones ended a second ago.
-pub(crate) fn token(permissions: &[Permission], expired: bool) -> (String, TokenRecord) {
-    let bits = permissions.iter().fold(u8::from(expired), |bits, permission| {
-        bits | (2 << *permission as u8)
-    });
-    mint(
-        &format!("t{bits}"),
-        bits,
-        permissions,
-        Reach::Entities(BTreeSet::from([OURS.parse().unwrap()])),
-        expired,
-    )
-}
-
-fn mint(
-    name: &str,
-    bits: u8,
-    permissions: &[Permission],
-    reach: Reach,
-    expired: bool,
-) -> (String, TokenRecord) {
-    let grant = TokenGrant {
-        name: name.to_owned(),
-        permissions: permissions.iter().copied().collect(),
-        reach,
-        expires_at: if expired {
-            now()
-        } else {
-            Timestamp::from_second(3_600).unwrap()
-        },
-    };
-    let made = if expired {
-        Timestamp::from_second(-10).unwrap()
-    } else {
-        now()
-    };
-    let (text, record) = TokenRecord::mint(&[bits; TOKEN_RANDOM_BYTES], grant, made).unwrap();
-    (text.reveal().to_owned(), record)
 }
 
 impl Fake {
@@ -376,6 +339,23 @@ impl Operations for Fake {
         self.run(caller, run).await?;
         let source: Arc<dyn EventSource> = self.events.clone();
         Ok(follow(&self.feed, source, run_of(OURS), Timeline::new([]), after).boxed())
+    }
+
+    async fn inquiries(
+        &self,
+        caller: &Principal,
+        _: InquiryFilter,
+        page: PageRequest,
+    ) -> Answer<Page<InquiryView>> {
+        Ok(inquiries::page(&caller.scope(Permission::See)?, page))
+    }
+
+    async fn inquiry(&self, caller: &Principal, id: InquiryId) -> Answer<InquiryDetail> {
+        inquiries::one(caller, Permission::See, id)
+    }
+
+    async fn reply(&self, caller: &Principal, id: InquiryId, _: SayToInquiry) -> Answer<InquiryDetail> {
+        inquiries::one(caller, Permission::Approve, id)
     }
 
     async fn audit(

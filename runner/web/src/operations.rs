@@ -11,13 +11,16 @@ use async_trait::async_trait;
 use futures_util::Stream;
 use state::access::Principal;
 use state::event::Seq;
-use state::ids::{EntityId, IncidentId};
-use state::store::{AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Page, PageRequest, RunFilter};
+use state::ids::{EntityId, IncidentId, InquiryId};
+use state::store::{
+    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, InquiryFilter, Page, PageRequest, RunFilter,
+};
 
 use crate::error::OperationError;
 use crate::view::{
-    BlockList, EffectView, Figures, IncidentDetail, ListKind, MatchView, PlaybookView, Preview, Readiness,
-    RunChange, RunDecided, RunDetail, RunStarted, RunVerb, RunView, StartRun, Submission, SubmitReport,
+    BlockList, EffectView, Figures, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
+    PlaybookView, Preview, Readiness, RunChange, RunDecided, RunDetail, RunStarted, RunVerb, RunView,
+    SayToInquiry, StartRun, Submission, SubmitReport,
 };
 
 /// What an operation answers.
@@ -76,6 +79,21 @@ pub trait Operations<Caller: ?Sized + Sync + 'static = Principal>: Send + Sync +
 
     /// Follows a run: every change after event `after` (none means from the start), then live.
     async fn watch(&self, caller: &Caller, run: &str, after: Option<Seq>) -> Answer<RunStream>;
+
+    /// What people are asked, by number.
+    async fn inquiries(
+        &self,
+        caller: &Caller,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Answer<Page<InquiryView>>;
+
+    /// One inquiry, with what will be done and whether the caller may reply.
+    async fn inquiry(&self, caller: &Caller, id: InquiryId) -> Answer<InquiryDetail>;
+
+    /// Replies to an inquiry. Durable when it returns. What is decided, over its time or voided is
+    /// refused, and so is a reply to something else than what the caller saw.
+    async fn reply(&self, caller: &Caller, id: InquiryId, said: SayToInquiry) -> Answer<InquiryDetail>;
 
     /// Audit records, oldest first.
     async fn audit(
@@ -170,6 +188,20 @@ impl Operations<Myself> for AsPrincipal {
     }
     async fn watch(&self, _: &Myself, run: &str, after: Option<Seq>) -> Answer<RunStream> {
         self.operations.watch(&self.principal, run, after).await
+    }
+    async fn inquiries(
+        &self,
+        _: &Myself,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Answer<Page<InquiryView>> {
+        self.operations.inquiries(&self.principal, filter, page).await
+    }
+    async fn inquiry(&self, _: &Myself, id: InquiryId) -> Answer<InquiryDetail> {
+        self.operations.inquiry(&self.principal, id).await
+    }
+    async fn reply(&self, _: &Myself, id: InquiryId, said: SayToInquiry) -> Answer<InquiryDetail> {
+        self.operations.reply(&self.principal, id, said).await
     }
     async fn audit(&self, _: &Myself, filter: AuditFilter, page: PageRequest) -> Answer<Page<AuditRecord>> {
         self.operations.audit(&self.principal, filter, page).await

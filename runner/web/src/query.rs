@@ -9,7 +9,7 @@ use playbooks::incident::IncidentStatus;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use state::event::RunStatus;
-use state::store::{AuditFilter, IncidentFilter, PAGE_ROWS_MAX, PageRequest, RunFilter};
+use state::store::{AuditFilter, IncidentFilter, InquiryFilter, PAGE_ROWS_MAX, PageRequest, RunFilter};
 use url::form_urlencoded;
 
 use crate::error::OperationError;
@@ -21,6 +21,8 @@ mod tests;
 pub(crate) const INCIDENT_KEYS: &[&str] = &["entity", "type", "status", "after", "limit"];
 /// Keys of `GET /api/v1/runs`.
 pub(crate) const RUN_KEYS: &[&str] = &["entity", "incident", "playbook", "status", "after", "limit"];
+/// Keys of `GET /api/v1/approvals`.
+pub(crate) const INQUIRY_KEYS: &[&str] = &["entity", "run", "state", "after", "limit"];
 /// Keys of `GET /api/v1/audit`.
 pub(crate) const AUDIT_KEYS: &[&str] = &["entity", "run", "incident", "kind", "after", "limit"];
 /// Keys of the intake routes.
@@ -126,6 +128,24 @@ impl Query {
         })
     }
 
+    pub(crate) fn inquiry_filter(&self) -> Result<InquiryFilter, OperationError> {
+        let open = match self.text("state") {
+            None | Some("all") => false,
+            Some("open") => true,
+            Some(other) => {
+                let found: String = other.chars().take(64).collect();
+                return Err(OperationError::invalid(format!(
+                    "`state`: `{found}` is none of open, all"
+                )));
+            }
+        };
+        Ok(InquiryFilter {
+            entity: self.value("entity")?,
+            run: self.value("run")?,
+            open,
+        })
+    }
+
     pub(crate) fn audit_filter(&self) -> Result<AuditFilter, OperationError> {
         Ok(AuditFilter {
             entity: self.value("entity")?,
@@ -182,6 +202,14 @@ impl Writer {
             .set("incident", filter.incident.as_ref())
             .set("playbook", filter.playbook.as_ref())
             .set("status", (!words.is_empty()).then(|| words.join(",")))
+            .page(page)
+    }
+
+    pub(crate) fn inquiries(filter: &InquiryFilter, page: &PageRequest) -> Self {
+        Self::default()
+            .set("entity", filter.entity.as_ref())
+            .set("run", filter.run.as_ref())
+            .set("state", filter.open.then_some("open"))
             .page(page)
     }
 

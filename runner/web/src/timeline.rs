@@ -13,6 +13,7 @@ use state::ids::Path;
 
 use crate::view::{StepState, StepView};
 
+mod inquiries;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -46,6 +47,7 @@ struct Items {
 pub struct Timeline {
     lines: IndexMap<Path, StepView>,
     items: BTreeMap<String, Items>,
+    people: inquiries::People,
     failing: bool,
     closed: Option<RunStatus>,
 }
@@ -76,6 +78,7 @@ impl Timeline {
         Self {
             lines,
             items: BTreeMap::new(),
+            people: inquiries::People::default(),
             failing: false,
             closed: None,
         }
@@ -113,7 +116,7 @@ impl Timeline {
             RunStatus::Running
         } else if any(StepState::Unknown) || self.undo_has_failed() {
             RunStatus::Stuck
-        } else if any(StepState::Retrying) {
+        } else if any(StepState::Retrying) || any(StepState::Waiting) {
             RunStatus::Waiting
         } else {
             RunStatus::Running
@@ -139,6 +142,12 @@ impl Timeline {
                 self.closed = None;
                 self.failing = false;
                 return None;
+            }
+            Event::Asked(inquiry) => return self.asked(inquiry, at),
+            Event::Replied(reply) => return self.replied(reply, at),
+            Event::Escalated { number, who, until } => return self.escalated(*number, who, *until, at),
+            Event::InquiryClosed { number, end, detail } => {
+                return self.inquiry_closed(*number, *end, detail);
             }
             Event::Retried { places, .. } => {
                 self.retried(places);
@@ -190,11 +199,14 @@ impl Timeline {
         let line = self.line(path)?;
         let before = line.state;
         line.take(&recorded.event, at);
-        let changed = line.clone();
-        if path.item.is_some() && !path.undo {
-            self.count(path, before, changed.state, at);
+        let after = line.state;
+        if !path.undo {
+            if path.item.is_some() {
+                self.count(path, before, after, at);
+            }
+            self.name_approvers(&path.step);
         }
-        Some(changed)
+        self.lines.get(path).cloned()
     }
 
     /// Takes the lines of a retry back to where nothing had happened.
@@ -401,6 +413,10 @@ impl StepView {
             Event::Started(_)
             | Event::LetSettled { .. }
             | Event::Expanded { .. }
+            | Event::Asked(_)
+            | Event::Replied(_)
+            | Event::Escalated { .. }
+            | Event::InquiryClosed { .. }
             | Event::Failing { .. }
             | Event::CancelRequested { .. }
             | Event::Acknowledged { .. }

@@ -18,11 +18,15 @@ use state::ids::{EntityId, IncidentId, RunId};
 use state::store::{MatchResult, MatchRow, StoreFigures, StoredIncident, StoredUpdate};
 
 pub mod decision;
+pub mod inquiry;
 pub mod run;
 
 pub use decision::{
     EffectView, Preview, PreviewEffect, Reasoned, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord,
     Undo, Version,
+};
+pub use inquiry::{
+    GivenReply, InquiryDetail, InquiryKind, InquiryState, InquiryView, SayToInquiry, Standing,
 };
 pub use run::{RunChange, RunDetail, RunStarted, RunView, StepState, StepView};
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{Actor, Channel, Permission, Principal, Reach};
+use super::{Actor, Channel, Permission, Person, Principal, Reach};
 
 /// What every token begins with, so that secret scanners find lost ones.
 const PREFIX: &str = "sortie_";
@@ -44,6 +44,8 @@ pub struct TokenGrant {
     pub reach: Reach,
     /// When it ends, at most [`TOKEN_DAYS_MAX`] days ahead.
     pub expires_at: Timestamp,
+    /// Whose it is; none for a service.
+    pub person: Option<Person>,
 }
 
 /// What is kept of a token. Lies in the configuration; useless to a thief.
@@ -62,6 +64,9 @@ pub struct TokenRecord {
     pub reach: Reach,
     /// When it ends. There is no token without an end.
     pub expires_at: Timestamp,
+    /// Whose it is; none for a service. Several tokens may be one person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
 }
 
 /// The text of a new token. Shown once; not printed by accident.
@@ -145,6 +150,7 @@ impl TokenRecord {
             permissions: grant.permissions,
             reach: grant.reach,
             expires_at: grant.expires_at,
+            person: grant.person,
         };
         record.check(now)?;
         if record.expires_at <= now {
@@ -185,6 +191,9 @@ impl TokenRecord {
         if self.permissions.is_empty() {
             let all = Permission::all_words();
             return Err(self.bad(&format!("it has no permission; give at least one of {all}")));
+        }
+        if self.permissions.contains(&Permission::Approve) && self.person.is_none() {
+            return Err(self.bad("it may approve and belongs to nobody; only a person approves, name one"));
         }
         if matches!(&self.reach, Reach::Entities(entities) if entities.is_empty()) {
             return Err(self.bad("it reaches no entity; name at least one"));
@@ -257,11 +266,16 @@ impl TokenBook {
         if now >= record.expires_at {
             return Err(refuse(AuthFailure::Expired));
         }
+        let name = match &record.person {
+            Some(person) => person.actor_name(),
+            None => format!("token:{}", record.name),
+        };
         Ok(Principal {
             actor: Actor {
-                name: format!("token:{}", record.name),
+                name,
                 channel: Channel::Api,
             },
+            person: record.person.clone(),
             permissions: record.permissions.clone(),
             reach: record.reach.clone(),
         })

@@ -14,7 +14,10 @@ use playbooks::marking::{EffectClass, Pap, Severity, Tlp, Verdict};
 use serde_json::{Value, json};
 
 use crate::access::{Actor, Permission, Reach, Scope};
-use crate::event::{Event, Intended, Mode, Outcome, PlaybookRef, RunStatus, Started, StartedBy};
+use crate::event::{
+    Event, Inquiry, InquiryEnd, Intended, Mode, OnTimeout, Outcome, PlaybookRef, ProposedEffect, RunStatus,
+    Shown, Started, StartedBy, Subject,
+};
 use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
 use crate::store::{
     Accepted, Commit, IncidentUpdate, MatchDecision, MatchVerdict, Measure, NewIncident, NewRun, Once,
@@ -220,6 +223,62 @@ pub fn closed(records: u64) -> Event {
         summary: "looked up, blocked, told".to_owned(),
         handled_failures: 0,
         records,
+    }
+}
+
+/// The question whether an address may be blocked, the run's question with this number.
+pub fn approval(number: u32) -> Inquiry {
+    Inquiry {
+        number,
+        id: None,
+        steps: vec!["block".to_owned(), "report".to_owned()],
+        subject: Subject::Approval {
+            effects: vec![ProposedEffect {
+                path: Path::item("block", 0),
+                action: "block.ip".to_owned(),
+                effect: EffectClass::Contain,
+                connections: vec!["pull-list".to_owned()],
+                arguments: json!({ "ip": "203.0.113.9", "for": "24h" }),
+                tlp: Tlp::Amber,
+                pap: Pap::Green,
+            }],
+            digest: "ab".repeat(32),
+        },
+        ask: "Block 203.0.113.9 at Ville d'Exemple?".to_owned(),
+        show: vec![Shown {
+            label: "Verdict".to_owned(),
+            value: json!("malicious"),
+        }],
+        because: "block.ip is a contain, and ville-a has not pre-authorised it".to_owned(),
+        who: vec!["duty-officer".to_owned()],
+        count: 1,
+        until: moment(1_800),
+        on_timeout: OnTimeout::Escalate,
+    }
+}
+
+/// The question which way to go, the run's question with this number.
+pub fn choice(number: u32) -> Inquiry {
+    Inquiry {
+        steps: vec!["decide".to_owned()],
+        subject: Subject::Choice {
+            choices: vec!["takedown".to_owned(), "watch".to_owned()],
+            default: Some("watch".to_owned()),
+        },
+        ask: "Take it down?".to_owned(),
+        show: Vec::new(),
+        because: "the playbook asks".to_owned(),
+        on_timeout: OnTimeout::Default,
+        ..approval(number)
+    }
+}
+
+/// The end of an inquiry.
+pub fn inquiry_closed(number: u32, end: InquiryEnd) -> Event {
+    Event::InquiryClosed {
+        number,
+        end,
+        detail: "refused by karim (duty-officer): not now".to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::request::{Proposal, Reply, Request};
-use crate::event::PlaybookRef;
+use crate::event::{Event, PlaybookRef};
 use crate::fold;
 use crate::ids::{EntityId, IncidentId, RunId};
 use crate::index::heads::{IncidentHead, Known, MeasureHead, Ran, RunHead};
@@ -197,7 +197,15 @@ fn taken(run: &RunId, head: u64) -> StoreError {
     }
 }
 
-fn commit(commit: Commit, view: &impl View) -> Result<Decision, StoreError> {
+fn commit(mut commit: Commit, view: &impl View) -> Result<Decision, StoreError> {
+    if commit
+        .events
+        .iter()
+        .any(|(_, event)| matches!(event, Event::Asked(_)))
+    {
+        let last: u64 = view.value(keys::INQUIRIES)?.unwrap_or(0);
+        fold::number_inquiries(&mut commit.events, last);
+    }
     let run = &commit.run;
     let entity: Option<EntityId> = view.value(&keys::run_entity(run))?;
     let head: Option<RunHead> = match &entity {

@@ -6,12 +6,12 @@ use super::Shared;
 use crate::access::{Reach, Scope};
 use crate::fold;
 use crate::ids::{EntityId, IncidentId, RunId};
-use crate::index::heads::{IncidentHead, MeasureHead, Place, RunHead};
+use crate::index::heads::{IncidentHead, InquiryHead, MeasureHead, Place, RunHead};
 use crate::index::{self, Merged, View as _, keys};
 use crate::paging;
 use crate::store::{
-    IncidentFilter, IncidentSummary, Measure, PAGE_LOOKS_MAX, Page, PageRequest, RunFilter, RunRow,
-    RunSummary, StoreError, StoreFigures,
+    IncidentFilter, IncidentSummary, InquiryFilter, Measure, PAGE_LOOKS_MAX, Page, PageRequest, RunFilter,
+    RunRow, RunSummary, StoreError, StoreFigures, StoredInquiry,
 };
 
 /// Runs that are looked for by the beginning of an id: two say that it is not enough.
@@ -155,6 +155,39 @@ impl Shared {
                 if paging::run_fits(scope, filter, &row) {
                     rows.push((!sort, row));
                 }
+            }
+        }
+        Ok(paging::newest_first(rows, limit, looks.stopped))
+    }
+
+    pub(super) fn inquiries_page(
+        &self,
+        scope: &Scope,
+        filter: &InquiryFilter,
+        page: &PageRequest,
+    ) -> Result<Page<StoredInquiry>, StoreError> {
+        paging::may_see(scope, "inquiries")?;
+        let limit = paging::limit(page);
+        let from = after(paging::cursor(page)?);
+        let entities = self.entities(scope, filter.entity.as_ref())?;
+        let lists = entities.iter().map(keys::inquiries).collect();
+        let mut merged = Merged::new(&self.index, lists, from);
+        let mut looks = Looks::default();
+        let mut rows = Vec::new();
+        while rows.len() <= limit {
+            let Some((list, sort, value)) = merged.next()? else {
+                break;
+            };
+            if !looks.at(!sort) {
+                break;
+            }
+            let head: InquiryHead = index::decode(b"a list of inquiries", &value)?;
+            if filter.open && head.end.is_some() {
+                continue;
+            }
+            let row = self.inquiry_at(self.listed(entities.get(list))?, &head)?;
+            if paging::inquiry_fits(scope, filter, &row) {
+                rows.push((!sort, row));
             }
         }
         Ok(paging::newest_first(rows, limit, looks.stopped))

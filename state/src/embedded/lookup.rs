@@ -5,15 +5,18 @@ use serde_json::Value;
 use super::Shared;
 use super::committer::BodyFile;
 use super::files::Files;
+use crate::access::Scope;
 use crate::event::{Event, Recorded};
 use crate::fold;
-use crate::ids::{EntityId, IncidentId, RunId};
-use crate::index::heads::{IncidentHead, Place, RunHead};
+use crate::ids::{EntityId, IncidentId, InquiryId, RunId};
+use crate::index::heads::{IncidentHead, InquiryHead, Place, RunHead};
 use crate::index::{View as _, keys};
 use crate::journal::{Frame, Kind, Position};
+use crate::paging;
 use crate::record::{AcceptedRecord, Begun, Record, Ruling, match_rows};
 use crate::store::{
-    IncidentSummary, MatchRow, Measure, MeasureChange, RunSummary, StoreError, StoredIncident, StoredUpdate,
+    IncidentSummary, MatchRow, Measure, MeasureChange, RunSummary, StoreError, StoredIncident, StoredInquiry,
+    StoredUpdate,
 };
 
 /// Reads the record of a frame.
@@ -327,6 +330,40 @@ impl Shared {
         match change {
             Some(MeasureChange::Put(measure)) => Ok(*measure),
             _ => Err(self.contradiction("a measure is not where the index says")),
+        }
+    }
+
+    pub(super) fn inquiry(&self, scope: &Scope, id: InquiryId) -> Result<Option<StoredInquiry>, StoreError> {
+        paging::may_see(scope, "inquiries")?;
+        let entity: Option<EntityId> = self.index.value(&keys::inquiry_entity(id))?;
+        let Some(entity) = entity.filter(|entity| scope.covers(entity)) else {
+            return Ok(None);
+        };
+        let head: Option<InquiryHead> = self.index.value(&keys::inquiry(&entity, id))?;
+        head.map(|head| self.inquiry_at(&entity, &head)).transpose()
+    }
+
+    pub(super) fn inquiry_at(
+        &self,
+        entity: &EntityId,
+        head: &InquiryHead,
+    ) -> Result<StoredInquiry, StoreError> {
+        let misplaced = || self.contradiction("an inquiry is not where the index says");
+        let frame = self.reader.frame(head.asked.position())?;
+        let Record::Committed(commit) = decode(&frame, &self.files)? else {
+            return Err(misplaced());
+        };
+        let run = commit.run.clone();
+        match commit.events.into_iter().nth(head.asked.part()) {
+            Some((asked_at, Event::Asked(inquiry))) => Ok(StoredInquiry {
+                id: inquiry.id.ok_or_else(misplaced)?,
+                entity: entity.clone(),
+                run,
+                asked_at,
+                inquiry: *inquiry,
+                end: head.end,
+            }),
+            _ => Err(misplaced()),
         }
     }
 

@@ -11,13 +11,14 @@ use super::{EmbeddedStore, Shared};
 use crate::access::Scope;
 use crate::event::{PlaybookRef, Recorded, Seq};
 use crate::fold;
-use crate::ids::{EntityId, IncidentId, RunId};
+use crate::ids::{EntityId, IncidentId, InquiryId, RunId};
 use crate::paging;
 use crate::record::Begun;
 use crate::store::{
     Accepted, AuditFilter, AuditRecord, Commit, IncidentFilter, IncidentSummary, IncidentUpdate,
-    MatchDecision, MatchRow, MatchVerdict, Measure, MeasureChange, NewIncident, NewRun, Note, Page,
-    PageRequest, RunFilter, RunRow, RunSummary, Store, StoreError, StoreFigures, StoredIncident,
+    InquiryFilter, MatchDecision, MatchRow, MatchVerdict, Measure, MeasureChange, NewIncident, NewRun, Note,
+    Page, PageRequest, RunFilter, RunRow, RunSummary, Store, StoreError, StoreFigures, StoredIncident,
+    StoredInquiry,
 };
 
 /// The committer answered another question than was asked: a fault of this program.
@@ -255,6 +256,22 @@ impl Store for EmbeddedStore {
     async fn find_run(&self, scope: &Scope, prefix: &str) -> Result<Vec<RunSummary>, StoreError> {
         let (scope, prefix) = (scope.clone(), prefix.to_owned());
         self.read(move |shared| shared.find_run(&scope, &prefix)).await
+    }
+
+    async fn inquiries(
+        &self,
+        scope: &Scope,
+        filter: InquiryFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredInquiry>, StoreError> {
+        let scope = scope.clone();
+        self.read(move |shared| shared.inquiries_page(&scope, &filter, &page))
+            .await
+    }
+
+    async fn inquiry(&self, scope: &Scope, id: InquiryId) -> Result<Option<StoredInquiry>, StoreError> {
+        let scope = scope.clone();
+        self.read(move |shared| shared.inquiry(&scope, id)).await
     }
 
     async fn events(&self, scope: &Scope, run: &RunId) -> Result<Option<Vec<Recorded>>, StoreError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum RunStatus {
     /// Work is going on.
     Running,
-    /// Waits for a time.
+    /// Waits for a time, or for the reply of somebody who was asked.
     Waiting,
     /// Failed somewhere; `on_failure` and `finally` are running.
     Failing,

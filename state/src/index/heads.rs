@@ -8,6 +8,7 @@ use playbooks::incident::{IncidentStatus, IncidentType};
 use playbooks::marking::{Severity, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::event::InquiryEnd;
 use crate::ids::{IncidentId, RunId};
 use crate::journal::Position;
 use crate::store::RunRow;
@@ -95,4 +96,14 @@ pub(crate) struct MeasureHead {
     pub(crate) until: Timestamp,
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) lifted: bool,
+}
+
+/// Something that people were asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InquiryHead {
+    /// Where it was asked: the record, and which of its events.
+    #[serde(rename = "p")]
+    pub(crate) asked: Place,
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) end: Option<InquiryEnd>,
 }

@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::ids::{EffectKey, EntityId, IncidentId, RunId};
+use crate::ids::{EffectKey, EntityId, IncidentId, InquiryId, RunId};
 
 /// The layout of the keys that an index was written with.
 pub(crate) const LAYOUT: &[u8] = b"\0la";
@@ -74,6 +74,25 @@ fn hashed(parts: &[&str]) -> [u8; 32] {
 /// The last number of a series of references.
 pub(crate) fn counter(series: &str) -> Vec<u8> {
     key(&[COUNTERS, series.as_bytes()])
+}
+/// The last number of an inquiry.
+pub(crate) const INQUIRIES: &[u8] = b"\0q";
+/// The entity of an inquiry.
+pub(crate) fn inquiry_entity(id: InquiryId) -> Vec<u8> {
+    key(&[b"gq", &ascending(id.number())])
+}
+/// Prefix of an entity's inquiries, newest first.
+pub(crate) fn inquiries(entity: &EntityId) -> Vec<u8> {
+    of_entity(entity, b'Q')
+}
+/// The head of an inquiry.
+pub(crate) fn inquiry(entity: &EntityId, id: InquiryId) -> Vec<u8> {
+    with(entity, b'Q', &descending(id.number()))
+}
+/// The id of an inquiry by its run and its number there.
+pub(crate) fn inquiry_of_run(entity: &EntityId, run: &RunId, number: u32) -> Vec<u8> {
+    let number = number.to_be_bytes();
+    with(entity, b'q', &key(&[run.as_str().as_bytes(), &[0], &number]))
 }
 /// The entity of an incident.
 pub(crate) fn incident_entity(id: &IncidentId) -> Vec<u8> {

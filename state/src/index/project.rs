@@ -5,10 +5,11 @@
 
 use jiff::Timestamp;
 
-use super::heads::{IncidentHead, Known, MeasureHead, Place, Ran, RunHead};
+use super::heads::{IncidentHead, InquiryHead, Known, MeasureHead, Place, Ran, RunHead};
 use super::{Staged, View as _, keys};
+use crate::event::Event;
 use crate::fold;
-use crate::ids::{EntityId, IncidentId, RunId};
+use crate::ids::{EntityId, IncidentId, InquiryId, RunId};
 use crate::journal::Position;
 use crate::record::{AcceptedRecord, Begun, CommittedRecord, Record, Ruling};
 use crate::store::{IncidentUpdate, MeasureChange, StoreError};
@@ -244,6 +245,9 @@ impl Projection<'_, '_> {
             self.staged.put(keys::open_run(&commit.run), &entity)?;
         }
         self.staged.put(keys::run(&entity, &commit.run), &head)?;
+        for (part, (_, event)) in commit.events.iter().enumerate() {
+            self.inquired(&entity, &commit.run, event, part)?;
+        }
         for update in &commit.updates {
             self.updated(update, Some(&commit.run))?;
         }
@@ -251,6 +255,39 @@ impl Projection<'_, '_> {
             self.measured(change, part, Some(&commit.run))?;
         }
         Ok(entity)
+    }
+
+    /// An event that begins or ends an inquiry.
+    fn inquired(
+        &mut self,
+        entity: &EntityId,
+        run: &RunId,
+        event: &Event,
+        part: usize,
+    ) -> Result<(), StoreError> {
+        match event {
+            Event::Asked(inquiry) => {
+                let id = self.lost(inquiry.id, &"an inquiry without id")?;
+                let head = InquiryHead {
+                    asked: Place::new(self.at, part),
+                    end: None,
+                };
+                let staged = &mut *self.staged;
+                staged.put(keys::INQUIRIES.to_vec(), &id.number())?;
+                staged.put(keys::inquiry_entity(id), entity)?;
+                staged.put(keys::inquiry_of_run(entity, run, inquiry.number), &id)?;
+                staged.put(keys::inquiry(entity, id), &head)
+            }
+            Event::InquiryClosed { number, end, .. } => {
+                let id: Option<InquiryId> = self.staged.value(&keys::inquiry_of_run(entity, run, *number))?;
+                let id = self.lost(id, &format_args!("inquiry {number} of {run}"))?;
+                let head: Option<InquiryHead> = self.staged.value(&keys::inquiry(entity, id))?;
+                let mut head = self.lost(head, &id)?;
+                head.end = Some(*end);
+                self.staged.put(keys::inquiry(entity, id), &head)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `own` is the run whose record this is part of.

@@ -8,8 +8,8 @@ use crate::fold;
 use crate::ids::{EntityId, IncidentId};
 use crate::paging;
 use crate::store::{
-    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, Measure, Page, PageRequest, RunFilter,
-    RunSummary, StoreError, StoreFigures,
+    AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, InquiryFilter, Measure, Page, PageRequest,
+    RunFilter, RunSummary, StoreError, StoreFigures, StoredInquiry,
 };
 
 impl Held {
@@ -117,6 +117,24 @@ impl Held {
             .map(|kept| (kept.number, kept.summary.clone()))
             .collect();
         rows.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        Ok(paging::newest_first(rows, paging::limit(page), None))
+    }
+
+    pub(super) fn inquiries_page(
+        &self,
+        scope: &Scope,
+        filter: &InquiryFilter,
+        page: &PageRequest,
+    ) -> Result<Page<StoredInquiry>, StoreError> {
+        paging::may_see(scope, "inquiries")?;
+        let before = paging::cursor(page)?.unwrap_or(u64::MAX);
+        let rows: Vec<(u64, StoredInquiry)> = self
+            .inquiries
+            .range(..before)
+            .rev()
+            .filter(|(_, kept)| paging::inquiry_fits(scope, filter, kept))
+            .map(|(number, kept)| (*number, kept.clone()))
+            .collect();
         Ok(paging::newest_first(rows, paging::limit(page), None))
     }
 

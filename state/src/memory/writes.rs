@@ -1,15 +1,17 @@
 //! Writes of the store in memory.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{Held, KeptIncident, KeptMeasure, KeptRun};
-use crate::event::{Event, PlaybookRef, Recorded, Seq};
+use crate::event::{Event, Inquiry, PlaybookRef, Recorded, Seq};
 use crate::fold;
 use crate::ids::{IncidentId, RunId};
 use crate::record::{AcceptedRecord, Begun, CommittedRecord, Record, Ruling, match_rows};
 use crate::store::{
     Accepted, Commit, IncidentUpdate, MatchDecision, MatchRow, MatchVerdict, MeasureChange, NewIncident,
-    NewRun, StoreError, StoredUpdate,
+    NewRun, RunSummary, StoreError, StoredInquiry, StoredUpdate,
 };
 
 impl Held {
@@ -243,6 +245,8 @@ impl Held {
         for update in &commit.updates {
             self.check_update(update)?;
         }
+        let last = self.inquiries.last_key_value().map_or(0, |(number, _)| *number);
+        fold::number_inquiries(&mut commit.events, last);
         let record = CommittedRecord {
             run: commit.run,
             from: head,
@@ -262,6 +266,7 @@ impl Held {
         let last = record.last_at();
         if let Some(kept) = self.runs.get_mut(&record.run) {
             for (at, event) in record.events {
+                note_inquiry(&mut self.inquiries, &kept.summary, at, &event);
                 kept.events.push(Recorded { seq, at, event });
                 kept.summary.updated_at = at;
                 seq += 1;
@@ -389,6 +394,38 @@ impl Held {
             self.plans.insert(playbook.revision.clone(), bundle.to_owned());
         }
         Ok(())
+    }
+}
+
+/// An event that begins or ends an inquiry.
+fn note_inquiry(
+    inquiries: &mut BTreeMap<u64, StoredInquiry>,
+    run: &RunSummary,
+    at: Timestamp,
+    event: &Event,
+) {
+    match event {
+        Event::Asked(inquiry) => {
+            let Some(id) = inquiry.id else { return };
+            let kept = StoredInquiry {
+                id,
+                entity: run.entity.clone(),
+                run: run.run.clone(),
+                asked_at: at,
+                inquiry: Inquiry::clone(inquiry),
+                end: None,
+            };
+            inquiries.insert(id.number(), kept);
+        }
+        Event::InquiryClosed { number, end, .. } => {
+            let mut ours = inquiries
+                .values_mut()
+                .filter(|kept| kept.run == run.run && kept.inquiry.number == *number);
+            if let Some(kept) = ours.next() {
+                kept.end = Some(*end);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -10,15 +10,16 @@ use playbooks::marking::{EffectClass, Pap, Severity, Tlp, Verdict};
 use serde_json::json;
 
 use super::*;
+use crate::access::{Actor, Channel};
 use crate::conformance::samples::{
-    closed, effect_key, entity, incident, measure, moment, new_incident, new_run, playbook, row, run_id,
-    sender, update,
+    approval, choice, closed, effect_key, entity, incident, inquiry_closed, measure, moment, new_incident,
+    new_run, playbook, row, run_id, sender, update,
 };
 use crate::event::{
-    Intended, Inverse, LeftOut, Outcome, ProbeAnswer, Recorded, RefusalKind, RunStatus, Settlement,
-    SkipCause, Started,
+    Inquiry, InquiryEnd, Intended, Inverse, LeftOut, OnTimeout, Outcome, ProbeAnswer, Recorded, RefusalKind,
+    Reply, ReplyWord, RunStatus, Settlement, SkipCause, Started,
 };
-use crate::ids::Path;
+use crate::ids::{InquiryId, Path};
 
 const GOLDEN: &str = include_str!("../../golden/event.v1.jsonl");
 
@@ -164,6 +165,70 @@ fn all_events() -> Vec<Event> {
         }),
     ]);
     events.extend(what_people_decide());
+    events.extend(inquiries());
+    events
+}
+
+/// What people are asked and say, from the question to its end.
+fn inquiries() -> Vec<Event> {
+    let named = |number: u32, mut inquiry: Inquiry| {
+        inquiry.id = Some(InquiryId::new(u64::from(number) + 92));
+        Event::Asked(Box::new(inquiry))
+    };
+    let reply = |word, comment: Option<&str>, digest: Option<String>| {
+        Event::Replied(Reply {
+            number: 1,
+            person: "karim".to_owned(),
+            role: "duty-officer".to_owned(),
+            actor: Actor {
+                name: "person:karim".to_owned(),
+                channel: Channel::Api,
+            },
+            word,
+            comment: comment.map(str::to_owned),
+            digest,
+        })
+    };
+    let mut events = vec![
+        named(1, approval(1)),
+        named(2, choice(2)),
+        reply(ReplyWord::Approve, None, Some("ab".repeat(32))),
+        reply(ReplyWord::Refuse, Some("not now"), Some("ab".repeat(32))),
+        reply(ReplyWord::Choose("watch".to_owned()), None, None),
+        Event::Escalated {
+            number: 1,
+            who: vec!["duty-lead".to_owned()],
+            until: moment(86_400),
+        },
+    ];
+    let ends = [
+        InquiryEnd::Approved,
+        InquiryEnd::Refused,
+        InquiryEnd::Chosen,
+        InquiryEnd::Expired,
+        InquiryEnd::Voided,
+        InquiryEnd::Withdrawn,
+    ];
+    events.extend(ends.map(|end| inquiry_closed(1, end)));
+    for on_timeout in [OnTimeout::Skip, OnTimeout::Fail] {
+        events.push(named(
+            3,
+            Inquiry {
+                on_timeout,
+                ..approval(3)
+            },
+        ));
+    }
+    let refused = SkipCause::ApprovalRefused {
+        why: "refused by karim (duty-officer): not now".to_owned(),
+    };
+    let expired = SkipCause::ApprovalExpired {
+        why: "nobody of duty-officer replied until 2026-11-24 08:30Z".to_owned(),
+    };
+    events.extend([refused, expired].map(|cause| Event::Skipped {
+        path: Path::step("block"),
+        cause,
+    }));
     events
 }
 
@@ -236,6 +301,10 @@ fn event_kinds(event: &Event) -> &'static str {
         | Event::Probed { .. }
         | Event::OutcomeUnknown { .. }
         | Event::RetryScheduled { .. }
+        | Event::Asked(_)
+        | Event::Replied(_)
+        | Event::Escalated { .. }
+        | Event::InquiryClosed { .. }
         | Event::Failing { .. }
         | Event::CancelRequested { .. }
         | Event::Settled { .. }
@@ -414,8 +483,8 @@ fn the_golden_file_holds_every_kind() {
     for event in all_events() {
         *events.entry(event_kinds(&event)).or_default() += 1;
     }
-    // 19 kinds; refusals have two names in the audit list.
-    assert_eq!(events.len(), 20, "{events:?}");
+    // 23 kinds; refusals have two names in the audit list.
+    assert_eq!(events.len(), 24, "{events:?}");
     let records: std::collections::BTreeSet<String> = all_records()
         .iter()
         .map(|record| match serde_json::to_value(record).unwrap() {

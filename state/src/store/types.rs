@@ -3,8 +3,8 @@
 //! Owns plain data. The promises about it are those of [`super::Store`].
 
 use crate::access::Actor;
-use crate::event::{Event, PlaybookRef, RunStatus, Seq, Started};
-use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
+use crate::event::{Event, Inquiry, InquiryEnd, PlaybookRef, RunStatus, Seq, Started};
+use crate::ids::{EffectKey, EntityId, IncidentId, InquiryId, Path, RunId};
 use jiff::Timestamp;
 use playbooks::duration::Span;
 use playbooks::incident::{Incident, IncidentStatus, IncidentType};
@@ -185,6 +185,34 @@ pub struct RunSummary {
     pub row: RunRow,
     /// Incidents attached by `once_per`, beyond the first.
     pub attached: u64,
+}
+
+/// Something that people were asked, with what the store knows about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredInquiry {
+    /// Its speakable id.
+    pub id: InquiryId,
+    /// Whose.
+    pub entity: EntityId,
+    /// The run that asks.
+    pub run: RunId,
+    /// When it asked.
+    pub asked_at: Timestamp,
+    /// What it asked, and whom at first.
+    pub inquiry: Inquiry,
+    /// How it ended, once it did.
+    pub end: Option<InquiryEnd>,
+}
+
+/// A filter over inquiries; every part given must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InquiryFilter {
+    /// Of one entity.
+    pub entity: Option<EntityId>,
+    /// Of one run.
+    pub run: Option<RunId>,
+    /// Only those that wait for a reply.
+    pub open: bool,
 }
 
 /// An incident with what the store knows about it.

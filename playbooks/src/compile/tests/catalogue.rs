@@ -73,6 +73,13 @@ const ROWS: &[(&str, &str, &str, &str, &str)] = &[
         "{state: string}",
     ),
     (
+        "edr.wipe_host",
+        "destroy",
+        "active",
+        "{id: string}",
+        "{state: string}",
+    ),
+    (
         "incident.update",
         "record",
         "none",
@@ -281,6 +288,7 @@ pub(crate) fn operator() -> Operator {
             ("it".to_owned(), contact),
         ]),
         policy: BTreeMap::new(),
+        approvers: BTreeMap::from([("contain".to_owned(), vec!["duty-officer".to_owned()])]),
         settings: IndexMap::from([("lock_account".to_owned(), json!("escalate"))]),
         never_block: Vec::new(),
         marking: crate::operator::Marking::default(),
@@ -303,6 +311,15 @@ pub(crate) fn operator() -> Operator {
             .map(|one| (one.name.clone(), one))
             .collect(),
         guardrails: Guardrails::default(),
-        roles: BTreeSet::new(),
+        roles: BTreeSet::from(["duty-officer".to_owned()]),
+        approvals: crate::operator::Approvals::default(),
+        people: BTreeMap::from([(
+            "lea".to_owned(),
+            crate::operator::Person {
+                roles: BTreeSet::from(["duty-lead".to_owned(), "ville-exemple/rssi".to_owned()]),
+                mail: None,
+                tlp: Tlp::Amber,
+            },
+        )]),
     }
 }

@@ -158,6 +158,7 @@ impl Draft<'_> {
                 _ => serde_json::Map::default(),
             },
             repeated: Some(last),
+            approved: self.run.was_approved(&last.path, &last.arguments),
             blocks_intended: self.blocks_intended,
             around: self.around,
         });

@@ -4,13 +4,15 @@
 
 use playbooks::duration::Span;
 use playbooks::plan::Plan;
-use state::event::{Event, Intended, ProbeAnswer};
+use state::access::Person;
+use state::event::{Event, InquiryEnd, Intended, ProbeAnswer, Reply, ReplyWord, Subject};
 use state::ids::Path;
 
 use super::draft::Draft;
 use super::{Command, Refusal};
 use crate::backoff::later;
-use crate::run::{Doubt, Place, Run, Spot};
+use crate::run::{Doubt, Place, Run, Spot, digest_of};
+use crate::who::{self, Separation};
 
 impl Draft<'_> {
     pub(super) fn take(&mut self, command: Command) -> Result<(), Refusal> {
@@ -55,6 +57,26 @@ impl Draft<'_> {
                 })?;
                 Ok(())
             }
+            Command::Reply {
+                number,
+                person,
+                actor,
+                word,
+                comment,
+                digest,
+            } => {
+                let role = self.may_say(number, &person, &word, digest.as_deref())?;
+                self.record(Event::Replied(Reply {
+                    number,
+                    person: person.name,
+                    role,
+                    actor,
+                    word,
+                    comment,
+                    digest,
+                }))?;
+                Ok(())
+            }
             Command::Cancel { actor, reason } => {
                 if let Some((by, _)) = &self.run.cancel {
                     return Err(Refusal::AlreadyCancelled { by: by.name.clone() });
@@ -74,6 +96,41 @@ impl Draft<'_> {
             Command::Undo { paths, actor, reason } => self.undo(&paths, actor, reason),
             Command::Rerun { run, actor, reason } => Ok(self.record(Event::Rerun { run, actor, reason })?),
         }
+    }
+
+    /// The role in which a person may say this now.
+    fn may_say(
+        &self,
+        number: u32,
+        person: &Person,
+        word: &ReplyWord,
+        digest: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let asked = self.run.inquiry(number).ok_or(Refusal::NotAsked { number })?;
+        if let Some((end, detail)) = &asked.end {
+            return Err(Refusal::InquiryOver {
+                end: *end,
+                detail: detail.clone(),
+            });
+        }
+        if self.around.now >= asked.until {
+            return Err(Refusal::InquiryOver {
+                end: InquiryEnd::Expired,
+                detail: format!("the time to reply was over at {}", asked.until),
+            });
+        }
+        sayable(&asked.inquiry.subject, word)?;
+        let separation = Separation {
+            started: &self.run.started,
+            // Who wrote a revision is not known before publishing is built.
+            author: None,
+            four_eyes: self.around.operator.approvals.four_eyes,
+        };
+        let role = who::may_reply(asked, person, separation)?;
+        if digest != digest_of(&asked.inquiry) {
+            return Err(Refusal::Changed);
+        }
+        Ok(role)
     }
 
     fn awaited(&self, path: &Path, attempt: u32, fits: fn(&Place) -> bool) -> Result<(), Refusal> {
@@ -116,6 +173,22 @@ impl Draft<'_> {
             Some(spec.settle)
         };
         last.connections.iter().filter_map(provider).max()
+    }
+}
+
+/// Whether a reply is one of those that the subject has.
+fn sayable(subject: &Subject, word: &ReplyWord) -> Result<(), Refusal> {
+    let refuse = |expected: String| {
+        Err(Refusal::NoSuchReply {
+            word: word.word().to_owned(),
+            expected,
+        })
+    };
+    match (subject, word) {
+        (Subject::Approval { .. }, ReplyWord::Approve | ReplyWord::Refuse) => Ok(()),
+        (Subject::Approval { .. }, ReplyWord::Choose(_)) => refuse("approve or refuse".to_owned()),
+        (Subject::Choice { choices, .. }, ReplyWord::Choose(choice)) if choices.contains(choice) => Ok(()),
+        (Subject::Choice { choices, .. }, _) => refuse(format!("one of {}", choices.join(", "))),
     }
 }
 

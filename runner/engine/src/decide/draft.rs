@@ -75,6 +75,7 @@ impl<'a> Draft<'a> {
         loop {
             let before = self.events.len();
             self.settle_attempts()?;
+            self.settle_inquiries()?;
             self.end_of_time()?;
             self.settle_lets()?;
             self.advance_steps()?;

@@ -9,7 +9,7 @@ use playbooks::plan::Step;
 use playbooks::types::Type;
 use playbooks::values;
 use serde_json::{Map, Value};
-use state::event::{Event, Intended, Mode, Outcome, SkipCause};
+use state::event::{Event, Intended, Mode, Outcome, RefusalKind, SkipCause};
 use state::ids::Path;
 
 use super::draft::Draft;
@@ -19,7 +19,7 @@ use crate::mail;
 use crate::run::{Corrupt, Spot};
 
 /// Why there are no arguments.
-enum NoArguments {
+pub(super) enum NoArguments {
     Skip(SkipCause),
     Broken(String),
 }
@@ -30,6 +30,14 @@ impl Draft<'_> {
         let Some(path) = self.path(spot) else {
             return Ok(());
         };
+        let asked = self.run.asked_for_step(self.plan, &path);
+        if let Some(proposal) = asked.and_then(|asked| asked.proposal(&path)).cloned() {
+            return match self.as_approved(step, &proposal)? {
+                Some(permit) => self.intend(path, step, permit),
+                None => Ok(()),
+            };
+        }
+        let asked = asked.is_some();
         let arguments = match self.arguments(spot, step) {
             Ok(arguments) => arguments,
             Err(NoArguments::Skip(cause)) => return self.record(Event::Skipped { path, cause }),
@@ -41,10 +49,26 @@ impl Draft<'_> {
             step,
             arguments,
             repeated: None,
+            approved: false,
             blocks_intended: self.blocks_intended,
             around: self.around,
         });
         match examined {
+            // Whoever was asked about the step was not asked about this.
+            Ok(permit) if self.run.started.mode == Mode::Auto && (asked || permit.needed.is_some()) => {
+                let detail = match permit.needed {
+                    Some(needed) => format!("it needs an approval now: {}", needed.because),
+                    None => "it was not part of what people approved".to_owned(),
+                };
+                self.deny(
+                    path,
+                    Denial {
+                        kind: RefusalKind::Policy,
+                        detail,
+                        effect: permit.effect,
+                    },
+                )
+            }
             Ok(permit) => self.intend(path, step, permit),
             Err(denial) => self.deny(path, denial),
         }
@@ -122,7 +146,7 @@ impl Draft<'_> {
         }
     }
 
-    fn arguments(&self, spot: Spot, step: &Step) -> Result<Map<String, Value>, NoArguments> {
+    pub(super) fn arguments(&self, spot: Spot, step: &Step) -> Result<Map<String, Value>, NoArguments> {
         let names = self.names(Some(spot));
         let unresolved = |why: Unresolved| match why {
             Unresolved::Absent { .. } => NoArguments::Skip(self.absent_cause(&why)),
@@ -173,7 +197,7 @@ fn complete(action: &ActionSpec, arguments: &Map<String, Value>) -> Result<(), S
 }
 
 /// A failure before anything was intended: attempt 0.
-fn failed_before(path: Path, kind: ErrorKind, detail: String) -> Event {
+pub(super) fn failed_before(path: Path, kind: ErrorKind, detail: String) -> Event {
     Event::Finished {
         path,
         attempt: 0,

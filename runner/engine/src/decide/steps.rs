@@ -9,9 +9,10 @@ use playbooks::names::{Read, Unresolved};
 use playbooks::plan::{EFFECT_ITEMS_MAX, ForEach, ITEMS_MAX, Node, Section, Step};
 use playbooks::values::describe;
 use serde_json::Value;
-use state::event::{Event, SkipCause};
+use state::event::{Event, InquiryEnd, SkipCause};
 
 use super::draft::Draft;
+use super::inquire::Gate;
 use crate::run::{Corrupt, Spot, Work};
 
 /// What a condition came to.
@@ -85,6 +86,9 @@ impl Draft<'_> {
             // The steps are over, so every let settles first; later sections read the end of it.
             return Ok(());
         }
+        if self.run.awaited_by(index).is_some() {
+            return Ok(());
+        }
         if !untouched {
             return self.take_up_items(index, step);
         }
@@ -94,9 +98,24 @@ impl Draft<'_> {
         self.begin(index, step)
     }
 
+    /// Whether the time of a step that nothing happened to has come.
+    pub(super) fn is_reached(&self, step: &Step) -> bool {
+        step.section == self.run.current_section(self.plan)
+            && (step.section == Section::Steps || self.run.open_lets.is_empty())
+            && step.waits_for.keys().all(|node| self.node_is_settled(node))
+    }
+
+    /// Whether the condition of a step lets it run.
+    pub(super) fn condition_holds(&self, step: &Step) -> bool {
+        let condition = step.condition.as_ref();
+        condition.is_none_or(|condition| matches!(self.condition(condition), Decided::Yes))
+    }
+
     fn begin(&mut self, index: usize, step: &Step) -> Result<(), Corrupt> {
         let spot = Spot::whole(index);
-        if let Some(condition) = &step.condition {
+        if let Some(condition) = &step.condition
+            && self.run.asked_for(index).is_none()
+        {
             match self.condition(condition) {
                 Decided::Yes => {}
                 Decided::No(cause) => return self.skip(index, cause),
@@ -104,7 +123,10 @@ impl Draft<'_> {
             }
         }
         let Some(for_each) = &step.for_each else {
-            return self.open(spot, step);
+            return match self.gate(index, step)? {
+                Gate::Open => self.open(spot, step),
+                Gate::Shut => Ok(()),
+            };
         };
         match self.items(for_each) {
             Ok(items) => {
@@ -131,8 +153,13 @@ impl Draft<'_> {
     /// Starts items in list order, as many as may be in work at once.
     fn take_up_items(&mut self, index: usize, step: &Step) -> Result<(), Corrupt> {
         let most = step.for_each.as_ref().map_or(1, |each| each.max_parallel.max(1));
+        if self.gate(index, step)? == Gate::Shut {
+            return Ok(());
+        }
         loop {
-            if self.run.stopping(step.section).is_some() {
+            let approval = self.run.asked_for(index).and_then(|asked| asked.end.as_ref());
+            let voided = approval.is_some_and(|(end, _)| *end == InquiryEnd::Voided);
+            if voided || self.run.stopping(step.section).is_some() {
                 return Ok(());
             }
             let next = match self.run.steps.get(index).map(|state| &state.work) {
@@ -180,7 +207,7 @@ impl Draft<'_> {
         }
     }
 
-    fn skip(&mut self, index: usize, cause: SkipCause) -> Result<(), Corrupt> {
+    pub(super) fn skip(&mut self, index: usize, cause: SkipCause) -> Result<(), Corrupt> {
         match self.path(Spot::whole(index)) {
             Some(path) => self.record(Event::Skipped { path, cause }),
             None => Ok(()),

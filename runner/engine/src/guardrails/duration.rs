@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use playbooks::duration::Span;
 use playbooks::plan::Step;
 use serde_json::{Map, Value};
-use state::event::{RefusalKind, StartedBy};
+use state::event::RefusalKind;
 
 use super::{Question, Ruled};
 use crate::backoff::later;
@@ -60,15 +60,5 @@ fn within_bounds(question: &Question<'_>, span: Span) -> Ruled<()> {
             format!("{action} for {span} is longer than the {most} that guardrails allow"),
         ));
     }
-    match pre_authorised_max(question) {
-        Some(max) if span > max && question.run.started.by != StartedBy::Expiry => Err((
-            RefusalKind::Policy,
-            format!(
-                "{action} for {span} needs an approval: {} pre-authorised {max} at most, and approvals are not \
-                 built yet",
-                question.around.entity.id
-            ),
-        )),
-        _ => Ok(()),
-    }
+    Ok(())
 }

@@ -21,6 +21,7 @@ use super::step::Each;
 use super::{Closed, Corrupt, Failing, LetState, Place, Run, Spot, StepState, Undo, Work};
 
 mod attempts;
+mod inquiries;
 mod people;
 mod places;
 mod undo;
@@ -76,6 +77,10 @@ impl Run {
             unknown: BTreeSet::new(),
             due: BTreeSet::new(),
             timers: BTreeSet::new(),
+            inquiries: Vec::new(),
+            asked: BTreeMap::new(),
+            ask_again: BTreeSet::new(),
+            open_inquiries: BTreeSet::new(),
             stopper: None,
             failing: None,
             cancel: None,
@@ -140,6 +145,10 @@ impl Run {
                 attempt,
                 at: due,
             } => self.retry_scheduled(plan, path, *attempt, *due, at),
+            Event::Asked(inquiry) => self.was_asked(plan, inquiry, at),
+            Event::Replied(reply) => self.replied(reply, at),
+            Event::Escalated { number, who, until } => self.escalated(*number, who, *until),
+            Event::InquiryClosed { number, end, detail } => self.inquiry_closed(*number, *end, detail),
             Event::Failing { step, error } => self.fails(plan, step.as_deref(), error),
             Event::CancelRequested { actor, reason } => self.cancelled(actor, reason),
             Event::Settled {

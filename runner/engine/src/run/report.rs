@@ -12,7 +12,7 @@ use serde_json::Value;
 use state::event::{Intended, Mode};
 use state::ids::Path;
 
-use super::{Final, Place, Run, StepStatus, Work};
+use super::{Asked, Final, Place, Run, StepStatus, Work};
 
 /// One step as lists and pages show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -110,15 +110,20 @@ impl Run {
                     .timers
                     .iter()
                     .find(|(_, spot)| spot.step == index)
-                    .map(|(at, _)| *at);
+                    .map(|(at, _)| *at)
+                    .or_else(|| self.awaited_by(index).map(|asked| asked.until));
                 StepReport {
                     id: step.id.clone(),
                     section: step.section,
                     action: step.action.name.clone(),
-                    status: state.status(),
+                    status: match self.awaited_by(index) {
+                        Some(_) if settled.is_none() => StepStatus::Waiting,
+                        _ => state.status(),
+                    },
                     attempts: state.attempts,
                     reason: settled
                         .and_then(|settled| settled.reason.clone())
+                        .or_else(|| self.awaited_by(index).map(asked_reason))
                         .or_else(|| open_reason(&state.work)),
                     started_at: state.started_at,
                     until,
@@ -140,6 +145,11 @@ impl Run {
             })
             .collect()
     }
+}
+
+/// Whom a step waits for.
+fn asked_reason(asked: &Asked) -> String {
+    format!("waits for {}", asked.who.join(", "))
 }
 
 /// What a step that is not settled waits for.

@@ -271,6 +271,16 @@ impl Each {
         self.again.first().copied().or(next)
     }
 
+    /// The items that are to be taken up, in the order in which they will be.
+    pub(crate) fn left(&self) -> impl Iterator<Item = usize> {
+        let rest = if self.cut.is_some() {
+            0..0
+        } else {
+            self.next..self.items.len()
+        };
+        self.again.iter().copied().chain(rest)
+    }
+
     /// Whether some of its items stay as they are when the step is done again.
     pub(crate) fn keeps_items(&self) -> bool {
         self.succeeded + self.unknown > 0

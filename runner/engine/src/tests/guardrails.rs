@@ -86,11 +86,12 @@ fn a_block_needs_the_entity_s_consent_and_keeps_to_its_length() {
     let run = scene.play(scene.world());
     let (kind, detail) = refusal(run.events(), "block");
     assert_eq!(kind, RefusalKind::Policy);
-    assert!(
-        detail.starts_with("block.ip needs an approval: ville has not pre-authorised it"),
-        "{detail}"
+    assert_eq!(
+        detail,
+        "block.ip needs an approval: block.ip is a contain, and ville has not pre-authorised it, and nobody is named \
+         to approve it: add `approvers: {contain: [ROLE]}` to the file of ville, or `contain = [\"ROLE\"]` under \
+         [approvals] in sortie.toml"
     );
-    assert!(detail.ends_with("approvals are not built yet"), "{detail}");
 }
 
 #[test]
@@ -122,7 +123,7 @@ steps:
 }
 
 #[test]
-fn what_cannot_be_taken_back_is_refused() {
+fn what_cannot_be_taken_back_is_refused_where_nobody_is_named_to_approve_it() {
     let scene = Scene::new(
         "
 trigger: {incident: [phishing]}
@@ -136,12 +137,11 @@ steps:
 ",
     );
     let run = scene.play(scene.world());
-    assert_eq!(
-        refusal(run.events(), "wipe"),
-        (
-            RefusalKind::Policy,
-            "edr.wipe cannot be taken back and needs two approvals; approvals are not built yet"
-        )
+    let (kind, detail) = refusal(run.events(), "wipe");
+    assert_eq!(kind, RefusalKind::Policy);
+    assert!(
+        detail.starts_with("edr.wipe needs an approval: edr.wipe cannot be taken back, and nobody is named"),
+        "{detail}"
     );
 }
 

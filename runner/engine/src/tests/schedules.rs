@@ -26,6 +26,8 @@ struct Sketch {
     continues: bool,
     each: bool,
     attempts: u32,
+    /// 0 asks nobody, 1 one person, 2 two persons, 3 together with an earlier step.
+    approval: usize,
 }
 
 /// What a generated run meets.
@@ -37,7 +39,12 @@ struct Weather {
     order: Vec<usize>,
     /// After which turns the host dies, and whether it had done its work.
     crashes: Vec<(usize, bool)>,
+    /// After which turns somebody replies to the first open inquiry: who, and whether they approve.
+    people: Vec<(usize, usize, bool)>,
 }
+
+/// People of the tests. The last has no role, the first started the run.
+const PEOPLE: [&str; 4] = ["starter", "alice", "bob", "eve"];
 
 const USES: [(&str, &str, &str); 5] = [
     ("siem.search", "query", "count"),
@@ -56,9 +63,10 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         any::<bool>(),
         prop::bool::weighted(0.3),
         1..4_u32,
+        prop_oneof![3 => Just(0_usize), 2 => Just(1), 1 => Just(2), 2 => Just(3)],
     )
         .prop_map(
-            |(uses, reads, after, condition, continues, each, attempts)| Sketch {
+            |(uses, reads, after, condition, continues, each, attempts, approval)| Sketch {
                 uses,
                 reads: reads & after,
                 after: after & !reads,
@@ -66,6 +74,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
                 continues,
                 each,
                 attempts,
+                approval,
             },
         )
 }
@@ -87,11 +96,13 @@ fn weather(steps: usize) -> impl Strategy<Value = Weather> {
         prop::collection::vec(prop::collection::vec(reply(), 1..4), steps),
         prop::collection::vec(0..8_usize, 0..40),
         prop::collection::vec((0..40_usize, any::<bool>()), 0..4),
+        prop::collection::vec((0..20_usize, 0..PEOPLE.len(), prop::bool::weighted(0.85)), 0..24),
     )
-        .prop_map(|(replies, order, crashes)| Weather {
+        .prop_map(|(replies, order, crashes, people)| Weather {
             replies,
             order,
             crashes,
+            people,
         })
 }
 
@@ -155,6 +166,7 @@ steps:
                 sketch.attempts
             );
         }
+        approval(&mut text, sketches, at);
         if sketch.continues {
             text.push_str("    on_failure: continue\n");
         }
@@ -175,6 +187,48 @@ finally:
 ",
     );
     text
+}
+
+/// Whether a step waits for an earlier one, directly or not.
+fn depends(sketches: &[Sketch], at: usize, on: usize) -> bool {
+    let sketch = &sketches[at];
+    let direct = |earlier: usize| {
+        (sketch.reads | sketch.after) >> (earlier % 8) & 1 == 1
+            || (sketch.condition == 1 && earlier + 1 == at)
+    };
+    (on..at).any(|earlier| direct(earlier) && (earlier == on || depends(sketches, earlier, on)))
+}
+
+fn asks(sketches: &[Sketch], at: usize) -> bool {
+    sketches[at].approval > 0
+        && USES[sketches[at].uses].0 != "siem.search"
+        && USES[sketches[at].uses].0 != "extract.text"
+}
+
+fn approval(text: &mut String, sketches: &[Sketch], at: usize) {
+    if !asks(sketches, at) {
+        return;
+    }
+    let sketch = &sketches[at];
+    // Two groups could wait for each other; the generator makes one at most.
+    let leader = (0..at).find(|earlier| asks(sketches, *earlier) && sketches[*earlier].approval != 3);
+    match leader {
+        Some(leader) if sketch.approval == 3 && !depends(sketches, at, leader) => {
+            let others =
+                (leader + 1..at).filter(|other| asks(sketches, *other) && sketches[*other].approval == 3);
+            if others.into_iter().all(|other| !depends(sketches, at, other)) {
+                let _ = writeln!(text, "    approval: {{same_as: s{leader}}}");
+                return;
+            }
+        }
+        _ => {}
+    }
+    let silence = ["skip", "fail", "escalate"][at % 3];
+    let count = if sketch.approval == 2 { 2 } else { 1 };
+    let _ = writeln!(
+        text,
+        "    approval: {{who: [duty], count: {count}, within: 10m, on_timeout: {silence}, show: {{At: \"{at}\"}}}}"
+    );
 }
 
 fn scene_of(sketches: &[Sketch]) -> Scene {
@@ -202,12 +256,103 @@ fn play<'s>(scene: &'s Scene, weather: &Weather) -> (Played<'s>, End) {
                 run.crash(|_| *after_work).expect("it recovers");
             }
         }
+        for (_, who, approves) in weather.people.iter().filter(|(at, ..)| *at == turn) {
+            reply_of(&mut run, PEOPLE[*who], *approves);
+        }
         let pick = weather.order.get(turn).copied().unwrap_or(0);
         if let Some(end) = run.turn(|number| pick % number.max(1)).expect("it holds") {
             return (run, end);
         }
     }
     panic!("it does not end");
+}
+
+/// Somebody replies to the first open inquiry, with the digest they see. Whether it counts is the
+/// engine's to say.
+fn reply_of(run: &mut Played<'_>, name: &str, approves: bool) {
+    let open = run.run().inquiries().find(|asked| asked.is_open());
+    let Some((number, digest)) = open.map(|asked| (asked.inquiry.number, super::approvals::digest(asked)))
+    else {
+        return;
+    };
+    let roles = if name == "eve" { "guest" } else { "duty" };
+    let command = super::approvals::reply(name, &[roles], number, approves, &digest);
+    let _ = run.offer(command).expect("it holds");
+}
+
+/// Goes on to the end, with people who approve whatever they are asked.
+fn to_end_with_consent(run: &mut Played<'_>) -> End {
+    for _ in 0..TURNS_MAX {
+        reply_of(run, "alice", true);
+        reply_of(run, "bob", true);
+        if let Some(end) = run.turn(|_| 0).expect("it holds") {
+            return end;
+        }
+    }
+    panic!("it does not end");
+}
+
+/// What was done at a step that asks was approved before, by enough people, exactly so.
+fn approved_as_done(events: &[Recorded]) -> Result<(), String> {
+    let mut asked = std::collections::BTreeMap::new();
+    let mut open = BTreeSet::new();
+    let mut voters: std::collections::BTreeMap<u32, BTreeSet<String>> = std::collections::BTreeMap::new();
+    let mut approved = Vec::new();
+    for recorded in events {
+        match &recorded.event {
+            Event::Asked(inquiry) => {
+                asked.insert(inquiry.number, inquiry.clone());
+                open.insert(inquiry.number);
+            }
+            Event::Replied(reply) => {
+                if !open.contains(&reply.number) || reply.role != "duty" || reply.person == "starter" {
+                    return Err(format!("a reply that may not count: {reply:?}"));
+                }
+                if !voters
+                    .entry(reply.number)
+                    .or_default()
+                    .insert(reply.person.clone())
+                {
+                    return Err(format!("{} counts twice", reply.person));
+                }
+            }
+            Event::InquiryClosed { number, end, .. } => {
+                open.remove(number);
+                if *end == state::event::InquiryEnd::Approved {
+                    let inquiry = &asked[number];
+                    if voters[number].len() < inquiry.count as usize {
+                        return Err(format!("{number} was approved by too few"));
+                    }
+                    let state::event::Subject::Approval { effects, .. } = &inquiry.subject else {
+                        return Err("no approval".to_owned());
+                    };
+                    approved.extend(
+                        effects
+                            .iter()
+                            .map(|one| (one.path.clone(), one.arguments.clone())),
+                    );
+                }
+            }
+            // What is done again is asked about again; an item in doubt keeps its approval.
+            Event::Retried { places, .. } => {
+                approved.retain(|(path, _): &(state::ids::Path, serde_json::Value)| !places.contains(path));
+            }
+            Event::Intended(intended) => {
+                let wanted = asked
+                    .values()
+                    .any(|inquiry| inquiry.steps.iter().any(|step| *step == *intended.path.step));
+                if wanted && !approved.contains(&(intended.path.clone(), intended.arguments.clone())) {
+                    return Err(format!("{} was done without approval", intended.path));
+                }
+            }
+            _ => {}
+        }
+    }
+    if open.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("still open: {open:?}"))
+    }
 }
 
 fn generated() -> impl Strategy<Value = (Vec<Sketch>, Weather)> {
@@ -232,6 +377,9 @@ proptest! {
             );
             let untouched = report.id == "page" && report.status == StepStatus::Pending;
             prop_assert!(settled || untouched, "{report:?}");
+        }
+        if let Err(why) = approved_as_done(run.events()) {
+            return Err(TestCaseError::fail(why));
         }
         let once: BTreeSet<_> = ["notify.team", "edr.isolate_host"].into();
         for applied in run.world.ledger.applied.values() {
@@ -272,7 +420,10 @@ proptest! {
             };
             run.give(people::settle(path, answer)).expect("it is in doubt");
         }
-        let end = run.to_end().expect("it ends");
+        let end = to_end_with_consent(&mut run);
+        if let Err(why) = approved_as_done(run.events()) {
+            return Err(TestCaseError::fail(why));
+        }
         if retried {
             prop_assert_eq!(end, End::Over(RunStatus::Succeeded), "{:?}", run.run().steps(&scene.plan));
         }
@@ -322,7 +473,7 @@ proptest! {
         order in prop::collection::vec(0..8_usize, 0..40),
     ) {
         // Where a failure stops the run, what had begun by then depends on the order.
-        let sketches: Vec<_> = sketches.into_iter().map(|s| Sketch { continues: true, ..s }).collect();
+        let sketches: Vec<_> = sketches.into_iter().map(|s| Sketch { continues: true, approval: 0, ..s }).collect();
         let weather = Weather { crashes: Vec::new(), ..weather };
         let scene = scene_of(&sketches);
         let (one, _) = play(&scene, &weather);
@@ -363,6 +514,16 @@ fn the_generator_reaches_every_event() {
         "probed: cannot tell",
         "unknown",
         "retry",
+        "asked",
+        "asked together",
+        "replied",
+        "escalated",
+        "approved",
+        "refused",
+        "expired",
+        "withdrawn",
+        "skipped: approval_refused",
+        "skipped: approval_expired",
         "failing",
         "closed: succeeded",
         "closed: failed",
@@ -380,6 +541,8 @@ fn kind_of(event: &Event) -> &'static str {
             SkipCause::IfFalse { .. } => "skipped: if_false",
             SkipCause::RunFailing => "skipped: run_failing",
             SkipCause::RunCancelled => "skipped: run_cancelled",
+            SkipCause::ApprovalRefused { .. } => "skipped: approval_refused",
+            SkipCause::ApprovalExpired { .. } => "skipped: approval_expired",
             _ => "skipped: if_undecided or needs",
         },
         Event::Refused { .. } => "refused",
@@ -397,6 +560,11 @@ fn kind_of(event: &Event) -> &'static str {
         },
         Event::OutcomeUnknown { .. } => "unknown",
         Event::RetryScheduled { .. } => "retry",
+        Event::Asked(inquiry) if inquiry.steps.len() > 1 => "asked together",
+        Event::Asked(_) => "asked",
+        Event::Replied(_) => "replied",
+        Event::Escalated { .. } => "escalated",
+        Event::InquiryClosed { end, .. } => end.word(),
         Event::Failing { .. } => "failing",
         Event::CancelRequested { .. } => "cancelled",
         Event::Settled { .. } => "settled",

@@ -48,13 +48,21 @@ impl Target {
         }
     }
 
-    pub(super) fn tcp(address: SocketAddr, token: &str) -> Answer<Self> {
+    pub(super) fn tcp(address: SocketAddr) -> Self {
+        Self {
+            place: Place::Tcp(address),
+            authorization: None,
+        }
+    }
+
+    /// The same target, asked on behalf of whoever the token stands for.
+    pub(super) fn with_token(self, token: &str) -> Answer<Self> {
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(format!("Bearer {token}")))
             .map_err(|_| OperationError::invalid("the API token holds characters that no token has"))?;
         value.set_sensitive(true);
         Ok(Self {
-            place: Place::Tcp(address),
             authorization: Some(value),
+            ..self
         })
     }
 

@@ -12,6 +12,7 @@ use state::access::Permission;
 use tower::ServiceExt as _;
 
 use super::Service;
+use crate::fake::inquiries::inquiry_of;
 use crate::fake::{Fake, OURS, THEIRS, incident_of, run_of, token};
 use crate::pace::RequestLimits;
 use crate::routes::{ROUTES, Route, Verb};
@@ -50,7 +51,9 @@ fn everything() -> String {
 
 /// A request that fits a route, for the things of an entity.
 fn fitting(route: &Route, entity: &str, authorization: Option<&str>) -> Request<Body> {
-    let id = if route.path.contains("/runs/") {
+    let id = if route.path.contains("/approvals/") {
+        inquiry_of(entity).to_string()
+    } else if route.path.contains("/runs/") {
         run_of(entity).to_string()
     } else {
         incident_of(entity).to_string()
@@ -74,6 +77,7 @@ fn fitting(route: &Route, entity: &str, authorization: Option<&str>) -> Request<
     }
     let body = match route.path {
         "/api/v1/runs" if route.method == Verb::Post => json!({"playbook": "p", "entity": entity}),
+        path if path.contains("/approvals/") => json!({"decision": "approve", "digest": "ab".repeat(32)}),
         path if path.ends_with("/settle") => json!({"place": "block[2]", "answer": "done", "reason": "seen"}),
         path if ["/cancel", "/ack", "/retry", "/rerun", "/undo"]
             .iter()
@@ -246,7 +250,7 @@ async fn what_belongs_to_others_is_not_found() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 17, "a new route of this kind must be asked too");
+    assert_eq!(asked, 19, "a new route of this kind must be asked too");
     for path in ["/api/v1/incidents", "/api/v1/runs"] {
         let page = json_of(world.send(get(path)).await).await;
         assert_eq!(page["rows"].as_array().unwrap().len(), 1, "{path} shows theirs");

@@ -77,7 +77,11 @@ pub fn skip_note(cause: &SkipCause) -> String {
             ..
         } => format!("if: {because}"),
         SkipCause::IfFalse { condition, .. } => format!("if was false: {condition}"),
-        SkipCause::IfUndecided { why } | SkipCause::Needs { why } | SkipCause::Absent { why } => why.clone(),
+        SkipCause::IfUndecided { why }
+        | SkipCause::Needs { why }
+        | SkipCause::Absent { why }
+        | SkipCause::ApprovalRefused { why }
+        | SkipCause::ApprovalExpired { why } => why.clone(),
         SkipCause::RunFailing => "run is failing".to_owned(),
         SkipCause::RunCancelled => "run was cancelled".to_owned(),
     }

@@ -105,6 +105,8 @@ pub enum StepState {
     Running,
     /// Waits for the time of its next attempt.
     Retrying,
+    /// Waits for people.
+    Waiting,
     /// Done.
     Done,
     /// Would have been done.
@@ -136,6 +138,7 @@ impl StepState {
             Self::Pending => "pending",
             Self::Running => "running",
             Self::Retrying => "retrying",
+            Self::Waiting => "waiting",
             Self::Done => "done",
             Self::Simulated => "simulated",
             Self::Skipped => "skipped",

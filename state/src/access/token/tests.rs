@@ -15,7 +15,47 @@ fn grant(name: &str) -> TokenGrant {
         permissions: [Permission::Submit, Permission::See].into(),
         reach: Reach::Entities(["ville-exemple".parse().unwrap()].into()),
         expires_at: "2027-02-01T00:00:00Z".parse().unwrap(),
+        person: None,
     }
+}
+
+fn karim() -> Person {
+    Person {
+        name: "karim".to_owned(),
+        roles: ["duty-officer".to_owned()].into(),
+    }
+}
+
+#[test]
+fn a_person_is_who_they_are_whichever_token_they_use() {
+    let mut grant = grant("karim-laptop");
+    grant.permissions.insert(Permission::Approve);
+    grant.person = Some(karim());
+    let (text, record) = TokenRecord::mint(&[5; TOKEN_RANDOM_BYTES], grant, now()).unwrap();
+    let book = TokenBook::new(vec![record], now()).unwrap();
+    let principal = book.authenticate(text.reveal(), now()).unwrap();
+    assert_eq!(principal.actor().name, "person:karim");
+    assert_eq!(principal.person(), Some(&karim()));
+    assert!(principal.scope(Permission::Approve).is_ok());
+    let here = principal.at_the_terminal();
+    assert_eq!(
+        (here.actor().name.as_str(), here.actor().channel),
+        ("person:karim", Channel::Terminal)
+    );
+}
+
+#[test]
+fn a_service_never_approves() {
+    let mut grant = grant("robot");
+    grant.permissions.insert(Permission::Approve);
+    let refused = TokenRecord::mint(&[5; TOKEN_RANDOM_BYTES], grant.clone(), now()).unwrap_err();
+    assert!(refused.reason.contains("only a person approves"), "{refused}");
+    for permission in Permission::OF_SERVICES {
+        grant.permissions = [*permission].into();
+        assert!(TokenRecord::mint(&[5; TOKEN_RANDOM_BYTES], grant.clone(), now()).is_ok());
+    }
+    let operator = Principal::operator("root", &OperatorProof::of_an_opened_store());
+    assert_eq!(operator.person(), None);
 }
 
 fn minted(seed: u8, name: &str) -> (String, TokenRecord) {

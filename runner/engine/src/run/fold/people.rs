@@ -116,6 +116,8 @@ impl Run {
                 .saturating_sub(self.failures_handled_at(plan, spot)?);
             self.reset(spot)
                 .ok_or_else(|| format!("`{path}` cannot be done again"))?;
+            self.asked.remove(&spot.step);
+            self.ask_again.insert(spot.step);
         }
         for index in self.lets_to_settle_again(plan) {
             if let Some(slot) = self.lets.get_mut(index) {
