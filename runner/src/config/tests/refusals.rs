@@ -115,7 +115,7 @@ fn tokens_are_bounded() {
     assert!(
         token("\"see\"", "\"destroy\"").findings()[0].starts_with("CF107 9: `destroy` is not a permission")
     );
-    let unknown = token("\"see\"", "\"approve\"").read(Purpose::Serve).unwrap_err();
+    let unknown = token("\"see\"", "\"destroy\"").read(Purpose::Serve).unwrap_err();
     for permission in state::access::Permission::ALL {
         let help = unknown.findings[0].help.join("; ");
         assert!(help.contains(permission.word()), "{help}");
