@@ -98,11 +98,6 @@ impl Default for Approvals {
 pub struct Person {
     /// Roles: of the organisation, or `<entity>/<role>`.
     pub roles: BTreeSet<String>,
-    /// Where questions are sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mail: Option<String>,
-    /// The highest marking a mail to them may carry.
-    pub tlp: Tlp,
 }
 
 /// What an unmarked incident counts as.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use playbooks::marking::{EffectClass, Tlp};
+use playbooks::marking::EffectClass;
 use playbooks::operator::{Approvals, Entity, Person};
 use playbooks::yaml::{Field, Node};
 
@@ -14,8 +14,6 @@ use super::{codes, values};
 
 /// People of one installation.
 pub(crate) const PEOPLE_MAX: usize = 1_000;
-/// The highest marking of a mail to somebody who does not say.
-const MAIL_TLP_DEFAULT: Tlp = Tlp::Amber;
 
 /// Reads `[people]` and `[approvals]`. `declared` are the roles of the organisation.
 pub(super) fn read(
@@ -76,20 +74,12 @@ fn person(sheet: &mut Sheet, field: &Field, entities: &BTreeMap<String, Entity>)
         .need(sheet, "roles")
         .map(|node| roles(sheet, node, entities))
         .unwrap_or_default();
-    let mail = table
-        .get(sheet, "mail")
-        .and_then(|node| values::mailbox(sheet, node));
-    let tlp = table
-        .get(sheet, "tlp")
-        .and_then(|node| sheet.parsed(node, "write for example amber"));
-    table.refuse(sheet, "phone", "people are told by mail");
+    let lists = "nobody is told yet; `sortie approvals list` shows what is asked";
+    table.refuse(sheet, "mail", lists);
+    table.refuse(sheet, "phone", lists);
     table.refuse(sheet, "password", "people use tokens");
     table.close(sheet);
-    Some(Person {
-        roles,
-        mail,
-        tlp: tlp.unwrap_or(MAIL_TLP_DEFAULT),
-    })
+    Some(Person { roles })
 }
 
 /// Roles of people: `duty-officer`, or of one entity `ville-exemple/rssi`.

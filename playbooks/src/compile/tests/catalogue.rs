@@ -317,8 +317,6 @@ pub(crate) fn operator() -> Operator {
             "lea".to_owned(),
             crate::operator::Person {
                 roles: BTreeSet::from(["duty-lead".to_owned(), "ville-exemple/rssi".to_owned()]),
-                mail: None,
-                tlp: Tlp::Amber,
             },
         )]),
     }

@@ -191,7 +191,7 @@ fn only_people_approve_and_roles_are_those_that_somebody_has() {
         ("[people.k]\nroles = [\"Duty\"]\n", "is not a name of a role"),
         (
             "[people.k]\nroles = [\"a\"]\nmail = \"nobody\"\n",
-            "this is not a mail address",
+            "`people.k.mail` is not built yet",
         ),
         (
             "[approvals]\ncontain = [\"duty-oficer\"]\n",
