@@ -5,7 +5,7 @@
 use playbooks::duration::Span;
 use playbooks::plan::Plan;
 use state::access::Person;
-use state::event::{Event, InquiryEnd, Intended, ProbeAnswer, Reply, ReplyWord, Subject};
+use state::event::{Event, InquiryEnd, Intended, OnTimeout, ProbeAnswer, Reply, ReplyWord, Subject};
 use state::ids::Path;
 
 use super::draft::Draft;
@@ -113,7 +113,9 @@ impl Draft<'_> {
                 detail: detail.clone(),
             });
         }
-        if self.around.now >= asked.until {
+        // Where silence asks more people, the question stays open, whenever the alarm rings.
+        let goes_on = asked.inquiry.on_timeout == OnTimeout::Escalate && !asked.escalated;
+        if self.around.now >= asked.until && !goes_on {
             return Err(Refusal::InquiryOver {
                 end: InquiryEnd::Expired,
                 detail: format!("the time to reply was over at {}", asked.until),

@@ -48,7 +48,8 @@ enum Member {
 }
 
 impl Draft<'_> {
-    /// Whether the step may go on; asks people if that is what it needs.
+    /// Whether the step may go on; asks people if that is what it needs. Of a single effect with
+    /// no `approval` of its own [`Self::open`] finds that out: it is examined there anyway.
     pub(super) fn gate(&mut self, index: usize, step: &Step) -> Result<Gate, Corrupt> {
         if self.run.started.mode == Mode::Simulate
             || (step.approval.is_none() && step.action.effect <= EffectClass::Record)
@@ -67,6 +68,9 @@ impl Draft<'_> {
             None if self.items_begun(index) && !self.run.ask_again.contains(&index) => return Ok(Gate::Open),
             None => {}
         }
+        if step.approval.is_none() && step.for_each.is_none() {
+            return Ok(Gate::Open);
+        }
         let leader = self.leader(index, step);
         let mut members = Vec::new();
         for member in self.group(leader) {
@@ -76,12 +80,16 @@ impl Draft<'_> {
                 Member::Out => {}
             }
         }
-        let proposal = self.propose(&members);
-        match &proposal.needed {
+        self.ask_together(leader, &members)
+    }
+
+    /// Asks about what these steps would do, if any of it needs an approval.
+    pub(super) fn ask_together(&mut self, leader: usize, members: &[usize]) -> Result<Gate, Corrupt> {
+        let proposal = self.propose(members);
+        match proposal.needed.clone() {
             None => Ok(Gate::Open),
             Some(needed) => {
-                let needed = needed.clone();
-                self.ask(leader, &members, proposal, &needed)?;
+                self.ask(leader, members, proposal, &needed)?;
                 Ok(Gate::Shut)
             }
         }

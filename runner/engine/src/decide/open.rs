@@ -9,7 +9,7 @@ use playbooks::plan::Step;
 use playbooks::types::Type;
 use playbooks::values;
 use serde_json::{Map, Value};
-use state::event::{Event, Intended, Mode, Outcome, RefusalKind, SkipCause};
+use state::event::{Event, InquiryEnd, Intended, Mode, Outcome, RefusalKind, SkipCause};
 use state::ids::Path;
 
 use super::draft::Draft;
@@ -30,7 +30,11 @@ impl Draft<'_> {
         let Some(path) = self.path(spot) else {
             return Ok(());
         };
-        let asked = self.run.asked_for_step(self.plan, &path);
+        // What was voided binds nobody: it is asked again, or needs no approval any more.
+        let asked = self
+            .run
+            .asked_for_step(self.plan, &path)
+            .filter(|asked| !matches!(asked.end, Some((InquiryEnd::Voided, _))));
         if let Some(proposal) = asked.and_then(|asked| asked.proposal(&path)).cloned() {
             return match self.as_approved(step, &proposal)? {
                 Some(permit) => self.intend(path, step, permit),
@@ -53,9 +57,13 @@ impl Draft<'_> {
             blocks_intended: self.blocks_intended,
             around: self.around,
         });
+        let auto = self.run.started.mode == Mode::Auto;
         match examined {
+            Ok(permit) if auto && !asked && spot.item.is_none() && permit.needed.is_some() => {
+                self.ask_together(spot.step, &[spot.step]).map(drop)
+            }
             // Whoever was asked about the step was not asked about this.
-            Ok(permit) if self.run.started.mode == Mode::Auto && (asked || permit.needed.is_some()) => {
+            Ok(permit) if auto && (asked || permit.needed.is_some()) => {
                 let detail = match permit.needed {
                     Some(needed) => format!("it needs an approval now: {}", needed.because),
                     None => "it was not part of what people approved".to_owned(),

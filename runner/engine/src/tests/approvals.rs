@@ -271,6 +271,27 @@ fn a_change_after_the_question_voids_the_approval_and_asks_again() {
 }
 
 #[test]
+fn what_was_voided_and_needs_no_approval_any_more_is_simply_done() {
+    let scene = asking();
+    let mut changed = block("203.0.113.7");
+    let mut other = changed.operator.connections["lists"].clone();
+    other.name = "other".to_owned();
+    changed.operator.connections.remove("lists");
+    changed.operator.connections.insert("other".to_owned(), other);
+    let mut run = scene.begin(scene.world());
+    run.restage(crate::rehearsal::Stage {
+        operator: &changed.operator,
+        entity: &changed.operator.entities["ville"],
+        ..scene.stage()
+    });
+    say(&mut run, "alice", 1, true).expect("alice may");
+    assert_eq!(end(&run, 1), Some(InquiryEnd::Voided));
+    assert_eq!(intents(run.events())[0].connections, ["other"]);
+    run.to_end().expect("it ends");
+    assert_eq!(run.run().status(), RunStatus::Succeeded);
+}
+
+#[test]
 fn guardrails_are_asked_again_after_the_approval() {
     let scene = with_approval("{who: [duty], show: {Why: r}}");
     let mut paused = with_approval("{who: [duty], show: {Why: r}}");
@@ -339,6 +360,15 @@ fn a_reply_after_the_time_is_refused_even_before_the_alarm_rings() {
             .iter()
             .all(|intended| &*intended.path.step != "block")
     );
+}
+
+#[test]
+fn where_silence_asks_more_people_a_reply_at_that_instant_still_counts() {
+    let scene = with_approval("{who: [duty], within: 10m, show: {Why: r}}");
+    let mut run = scene.begin(scene.world());
+    run.pass(Span::minutes(10));
+    say(&mut run, "alice", 1, true).expect("the question is still open");
+    assert_eq!(end(&run, 1), Some(InquiryEnd::Approved));
 }
 
 #[test]
