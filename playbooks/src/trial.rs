@@ -66,6 +66,8 @@ pub struct Part {
     pub inputs: Vec<Named>,
     /// `mocks`.
     pub mocks: Vec<Mock>,
+    /// `approvals`: what people say, by step.
+    pub approvals: Vec<Approvals>,
     /// `mode`.
     pub mode: Option<TrialMode>,
     /// `started_by`: the person who starts it by hand.
@@ -130,6 +132,37 @@ pub enum Answer {
     Error(ErrorKind),
 }
 
+/// What people say when they are asked for approval of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approvals {
+    /// The step.
+    pub step: Placed<String>,
+    /// What they say.
+    pub answer: ApprovalAnswer,
+}
+
+/// See [`Approvals`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApprovalAnswer {
+    /// As many people as are needed approve.
+    Approve,
+    /// Somebody refuses.
+    Refuse,
+    /// Nobody says anything, and the time passes.
+    Silence,
+    /// These people say this, in order; whether they may is checked.
+    By(Vec<PersonSays>),
+}
+
+/// One person's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonSays {
+    /// Their name.
+    pub name: String,
+    /// Whether they approve; otherwise they refuse.
+    pub approves: bool,
+}
+
 /// `replay`: equal alerts, spread evenly over a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
@@ -164,6 +197,8 @@ pub struct Expect {
     pub skipped: Vec<(Placed<String>, Option<String>)>,
     /// `refused`: steps, and words of the reason.
     pub refused: Vec<(Placed<String>, Option<String>)>,
+    /// `waiting_on`: steps that wait, and words of what for.
+    pub waiting_on: Vec<(Placed<String>, Option<String>)>,
     /// `attempts` by step, those of all its items together.
     pub attempts: Vec<(Placed<String>, u32)>,
     /// `clock_advanced`, from the start of the run to its end.
@@ -235,6 +270,13 @@ impl TrialFile {
     pub fn started_by<'a>(&'a self, trial: &'a Trial) -> Option<&'a str> {
         let said = trial.own.started_by.as_ref().or(self.given.started_by.as_ref());
         said.map(|name| name.value.as_str())
+    }
+
+    /// What people say in a test, by step.
+    pub fn approvals(&self, trial: &Trial) -> BTreeMap<String, ApprovalAnswer> {
+        let all = self.given.approvals.iter().chain(&trial.own.approvals);
+        all.map(|one| (one.step.value.clone(), one.answer.clone()))
+            .collect()
     }
 
     /// The mocks of a test by step. Outputs lie over those that are given; an error or a list

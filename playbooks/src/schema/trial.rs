@@ -70,6 +70,16 @@ fn part() -> Value {
                 {"type": "array", "minItems": 1, "maxItems": ANSWERS_MAX, "items": {"$ref": "#/$defs/answer"}},
             ]},
         },
+        "approvals": {
+            "type": "object", "description": "What people say, by step. A question without an answer leaves the run waiting.",
+            "additionalProperties": {"anyOf": [
+                {"enum": ["approve", "refuse", "silence"]},
+                {"type": "array", "items": {
+                    "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+                    "properties": {"approve": {"type": "string"}, "refuse": {"type": "string"}},
+                }},
+            ]},
+        },
         "mode": {"enum": ["auto", "shadow"], "default": "auto"},
         "started_by": {"type": "string", "description": "The person who starts it by hand; without it the trigger does."},
     })
@@ -101,6 +111,7 @@ fn test() -> Value {
                 "ran_includes": {"$ref": "#/$defs/names"},
                 "skipped": {"$ref": "#/$defs/reasons"},
                 "refused": {"$ref": "#/$defs/reasons"},
+                "waiting_on": {"$ref": "#/$defs/reasons"},
                 "attempts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/count"}},
                 "clock_advanced": {"$ref": "#/$defs/duration"},
                 "runs": {"$ref": "#/$defs/count"},

@@ -108,6 +108,11 @@ impl Checker<'_> {
         for mock in &mut part.mocks {
             self.mock(mock);
         }
+        for asked in &part.approvals {
+            if !self.plan.steps.contains_key(&asked.step.value) {
+                self.unknown_step("PB502", &asked.step);
+            }
+        }
     }
 
     fn mock(&mut self, mock: &mut Mock) {
@@ -204,6 +209,7 @@ impl Checker<'_> {
             .chain(&expect.ran_includes)
             .chain(expect.skipped.iter().map(|(step, _)| step))
             .chain(expect.refused.iter().map(|(step, _)| step))
+            .chain(expect.waiting_on.iter().map(|(step, _)| step))
             .chain(expect.attempts.iter().map(|(step, _)| step));
         for step in steps {
             if !self.plan.steps.contains_key(&step.value) {

@@ -150,12 +150,16 @@ const WRONG: &[(&str, &str)] = &[
         "PB112 4:32 no run has this status | did you mean `succeeded`?",
     ),
     (
-        "approvals: {block: approve}, expect: {runs: 1}",
-        "PB199 4:15 the key `approvals` is not built yet",
+        "approvals: {block: maybe}, expect: {runs: 1}",
+        "PB112 4:34 this is nothing that people say",
     ),
     (
-        "expect: {waiting_on: {block: reply}}",
-        "PB199 4:24 the key `waiting_on` is not built yet",
+        "approvals: {blok: approve}, expect: {runs: 1}",
+        "PB502 4:27 the playbook has no step `blok`",
+    ),
+    (
+        "expect: {waiting_on: {blok: reply}}",
+        "PB504 4:37 the playbook has no step `blok`",
     ),
     (
         "expect: {undo: {block: 7d}}",

@@ -73,6 +73,14 @@ pub trait World {
     fn perform(&mut self, intended: &Intended) -> Outcome;
     /// Whether it happened.
     fn probe(&mut self, intended: &Intended) -> ProbeAnswer;
+    /// What a person says now, when nothing else is to be done. Nobody says anything by itself.
+    fn reply(&mut self, _run: &Run) -> Option<Command> {
+        None
+    }
+    /// Until when somebody is asked whose silence the rehearsal does not play; it ends there.
+    fn unanswered(&self, _run: &Run) -> Option<Timestamp> {
+        None
+    }
     /// The host died before it stored what [`Self::perform`] just answered. A world that answers in
     /// turn gives the same answer again.
     fn answer_lost(&mut self, _intended: &Intended) {}
@@ -212,7 +220,18 @@ impl<'a, W: World> Rehearsal<'a, W> {
             self.give(command)?;
             return Ok(None);
         }
-        match wake_at(self.stage.plan, &self.run) {
+        if let Some(command) = self.world.reply(&self.run) {
+            // A reply that is refused changes nothing: the question stays open.
+            let _ = self.offer(command)?;
+            return Ok(None);
+        }
+        let wake = wake_at(self.stage.plan, &self.run);
+        if let Some(until) = self.world.unanswered(&self.run)
+            && wake.is_none_or(|at| at >= until)
+        {
+            return Ok(Some(End::WaitsForPerson));
+        }
+        match wake {
             Some(at) => {
                 self.now = self.now.max(at);
                 let number = self.give(Command::Wake)?;

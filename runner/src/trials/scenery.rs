@@ -54,6 +54,7 @@ fn entity(id: &str, plan: &Plan, guardrails: &Guardrails) -> Value {
         "id": id, "name": "Example Town", "language": "en", "timezone": "UTC",
         "domains": ["town.example"], "networks": ["198.51.100.0/24"],
         "contacts": {"security": mail("security"), "it": mail("it")},
+        "approvers": {"record": ["duty-officer"], "notify": ["duty-officer"], "contain": ["duty-officer"], "destroy": ["duty-officer"]},
         "policy": policy, "settings": {}, "never_block": [],
         "marking": {"tlp": "amber", "pap": "green"}, "connections": {}, "rollout": {},
     })

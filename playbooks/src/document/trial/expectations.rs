@@ -24,13 +24,13 @@ const EXPECT: Keys = Keys {
         "ran_includes",
         "skipped",
         "refused",
+        "waiting_on",
         "attempts",
         "clock_advanced",
         "runs",
         "attached",
     ],
     unbuilt: &[
-        ("waiting_on", "remove it; no step waits for a person yet"),
         (
             "undo",
             "remove it; look at the parameter `for` of the block in `effects`",
@@ -80,6 +80,7 @@ pub(super) fn expect(reader: &mut Reader<'_>, field: &Field) -> Option<Expect> {
     };
     let skipped = reasons(reader, "skipped");
     let refused = reasons(reader, "refused");
+    let waiting_on = reasons(reader, "waiting_on");
     let counts = |reader: &mut Reader<'_>, key: &str| {
         value(key)
             .map(|node| counts(reader, node, key))
@@ -105,6 +106,7 @@ pub(super) fn expect(reader: &mut Reader<'_>, field: &Field) -> Option<Expect> {
         ran_includes,
         skipped,
         refused,
+        waiting_on,
         attempts,
         clock_advanced: value("clock_advanced")
             .and_then(|node| reader.word::<Span>(node, "clock_advanced", "clock_advanced: 12h")),

@@ -6,16 +6,20 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use playbooks::action_spec::{ActionSpec, Catalog, ErrorKind};
 use playbooks::marking::EffectClass;
-use playbooks::trial::{Answer, Answers};
+use playbooks::trial::{Answer, Answers, ApprovalAnswer};
 use playbooks::types::Type;
 use serde_json::{Map, Value};
-use state::event::{Intended, Outcome, ProbeAnswer, Started};
+use state::access::{Actor, Channel, Person};
+use state::event::{Intended, Outcome, ProbeAnswer, ReplyWord, Started};
 use state::ids::EffectKey;
 
 use super::World;
 use super::world::{Applied, Ledger};
+use crate::decide::Command;
+use crate::run::{Asked, Run, digest_of};
 
 /// How a step that only computes (`extract.*`) comes to its outputs.
 pub type Compute<'a> = &'a dyn Fn(&Started, &Intended) -> Outcome;
@@ -42,6 +46,9 @@ pub struct MockedWorld<'a> {
     started: Started,
     /// Answers given so far, by path.
     answered: BTreeMap<String, usize>,
+    approvals: BTreeMap<String, ApprovalAnswer>,
+    /// Replies given so far, by the number of the inquiry.
+    replied: BTreeMap<u32, usize>,
     ledger: Ledger,
     effects: IndexMap<EffectKey, Effect>,
     unmocked: Vec<String>,
@@ -57,10 +64,11 @@ impl std::fmt::Debug for MockedWorld<'_> {
 }
 
 impl<'a> MockedWorld<'a> {
-    /// A world with these answers, by step, for one run.
+    /// A world with these answers and these people, by step, for one run.
     pub fn new(
         catalog: &'a dyn Catalog,
         mocks: BTreeMap<String, Answers>,
+        approvals: BTreeMap<String, ApprovalAnswer>,
         compute: Compute<'a>,
         started: Started,
     ) -> Self {
@@ -70,6 +78,8 @@ impl<'a> MockedWorld<'a> {
             compute,
             started,
             answered: BTreeMap::new(),
+            approvals,
+            replied: BTreeMap::new(),
             ledger: Ledger::default(),
             effects: IndexMap::new(),
             unmocked: Vec::new(),
@@ -162,6 +172,45 @@ impl<'a> MockedWorld<'a> {
     }
 }
 
+/// What the test says about an inquiry: about the first of its steps that it names.
+fn script<'s>(approvals: &'s BTreeMap<String, ApprovalAnswer>, asked: &Asked) -> Option<&'s ApprovalAnswer> {
+    asked.inquiry.steps.iter().find_map(|step| approvals.get(step))
+}
+
+/// Who says what next.
+fn says(answer: &ApprovalAnswer, asked: &Asked, given: usize) -> Option<(String, bool)> {
+    let needed = usize::try_from(asked.inquiry.count).unwrap_or(usize::MAX);
+    match answer {
+        ApprovalAnswer::Approve => (given < needed).then(|| (format!("person-{}", given + 1), true)),
+        ApprovalAnswer::Refuse => (given == 0).then(|| ("person-1".to_owned(), false)),
+        ApprovalAnswer::Silence => None,
+        ApprovalAnswer::By(people) => people.get(given).map(|one| (one.name.clone(), one.approves)),
+    }
+}
+
+/// A reply by somebody who has the roles that are asked.
+fn reply(asked: &Asked, name: &str, approves: bool) -> Command {
+    let person = Person {
+        name: name.to_owned(),
+        roles: asked.who.iter().cloned().collect(),
+    };
+    Command::Reply {
+        number: asked.inquiry.number,
+        actor: Actor {
+            name: person.actor_name(),
+            channel: Channel::Terminal,
+        },
+        person,
+        word: if approves {
+            ReplyWord::Approve
+        } else {
+            ReplyWord::Refuse
+        },
+        comment: None,
+        digest: digest_of(&asked.inquiry).map(str::to_owned),
+    }
+}
+
 /// Outputs over the example of the action: required ones are filled in, optional ones are absent
 /// unless they are given.
 fn completed(spec: &ActionSpec, mut given: Map<String, Value>, arguments: &Value) -> Value {
@@ -239,6 +288,24 @@ impl World for MockedWorld<'_> {
                 .map(|spec| completed(spec, given, &intended.arguments))
                 .unwrap_or_default(),
         }
+    }
+
+    fn reply(&mut self, run: &Run) -> Option<Command> {
+        run.inquiries().filter(|asked| asked.is_open()).find_map(|asked| {
+            let answer = script(&self.approvals, asked)?;
+            let given = self.replied.entry(asked.inquiry.number).or_default();
+            let (name, approves) = says(answer, asked, *given)?;
+            *given += 1;
+            Some(reply(asked, &name, approves))
+        })
+    }
+
+    fn unanswered(&self, run: &Run) -> Option<Timestamp> {
+        run.inquiries()
+            .filter(|asked| asked.is_open())
+            .filter(|asked| script(&self.approvals, asked) != Some(&ApprovalAnswer::Silence))
+            .map(|asked| asked.until)
+            .min()
     }
 
     fn answer_lost(&mut self, intended: &Intended) {

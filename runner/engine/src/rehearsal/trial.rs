@@ -160,7 +160,14 @@ pub fn crash(scene: Scene<'_>) -> Result<Drill, String> {
 
 fn world<'a>(scene: Scene<'a>, started: &Started) -> MockedWorld<'a> {
     let mocks = scene.file.mocks(scene.trial);
-    MockedWorld::new(scene.stage.catalog, mocks, scene.compute, started.clone())
+    let approvals = scene.file.approvals(scene.trial);
+    MockedWorld::new(
+        scene.stage.catalog,
+        mocks,
+        approvals,
+        scene.compute,
+        started.clone(),
+    )
 }
 
 /// The runs of a test with their times, or why there is none.
@@ -236,7 +243,7 @@ fn one_start(
         inputs: scene.file.inputs(scene.trial),
         by: by_hand.map_or(StartedBy::Trigger, |_| StartedBy::Hand),
         actor: by_hand.map_or_else(Actor::engine, |name| Actor {
-            name: name.to_owned(),
+            name: format!("person:{name}"),
             channel: Channel::Terminal,
         }),
         mode: match scene.file.mode(scene.trial) {

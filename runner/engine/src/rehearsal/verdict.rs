@@ -61,6 +61,13 @@ pub fn differences(expect: &Expect, played: &Played) -> Vec<Difference> {
         played,
         &mut found,
     );
+    reasons(
+        "waiting_on",
+        &expect.waiting_on,
+        StepStatus::Waiting,
+        played,
+        &mut found,
+    );
     for (step, wanted) in &expect.attempts {
         let got = played
             .steps
@@ -216,7 +223,8 @@ fn reasons(
         let items = report.and_then(|report| report.items.as_ref());
         let among_items = items.is_some_and(|items| match status {
             StepStatus::Refused => items.refused > 0,
-            _ => items.skipped > 0,
+            StepStatus::Skipped => items.skipped > 0,
+            _ => false,
         });
         let standing = report.is_some_and(|report| report.status == status) || among_items;
         let reason_fits = words.as_ref().is_none_or(|words| {

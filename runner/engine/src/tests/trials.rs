@@ -349,3 +349,61 @@ tests: [{name: t, mocks: {one: {score: 1}, two: {score: 2}}, expect: {status: su
         .find_map(|other| same_effects(&first, &other));
     assert_eq!(other.map(|found| found.key), Some("order"));
 }
+
+const ASKS: &str = "
+trigger: {incident: [phishing]}
+limits: {pap: green}
+may: [notify, contain]
+steps:
+  isolate:
+    name: Isolate
+    uses: edr.isolate_host
+    with: {id: h}
+    approval: {who: [duty], count: 2, ask: Isolate it?, show: {host: h}, within: 30m, on_timeout: skip}
+  tell: {name: Tell, uses: notify.team, with: {text: t}}
+";
+
+#[test]
+fn people_answer_as_the_test_says_and_an_open_question_leaves_the_run_waiting() {
+    let scene = Scene::new(ASKS);
+    for (test, expected) in [
+        (
+            "approvals: {isolate: approve}
+expect: {status: succeeded, effects: [edr.isolate_host, notify.team]}",
+            &[][..],
+        ),
+        (
+            "approvals: {isolate: refuse}
+expect: {status: succeeded, skipped: {isolate: refused by person-1}, effects: [notify.team]}",
+            &[],
+        ),
+        (
+            "approvals: {isolate: silence}
+expect: {status: succeeded, skipped: {isolate: nobody of duty replied}, effects: [notify.team], clock_advanced: 30m}",
+            &[],
+        ),
+        (
+            "expect: {status: waiting, waiting_on: [isolate], effects: [notify.team], clock_advanced: 0ms}",
+            &[],
+        ),
+        (
+            "approvals: {isolate: [{approve: alice}, {approve: alice}]}
+expect: {status: waiting, never: [edr.isolate_host]}",
+            &[],
+        ),
+        (
+            "approvals: {isolate: [{approve: alice}, {approve: bob}]}
+started_by: alice
+expect: {status: waiting, never: [edr.isolate_host]}",
+            &[],
+        ),
+        (
+            "approvals: {isolate: [{approve: alice}, {refuse: bob}]}
+expect: {effects_include: [edr.isolate_host]}",
+            &["effects_include: edr.isolate_host | no edr.isolate_host"],
+        ),
+    ] {
+        let (_, found) = played(&scene, test);
+        assert_eq!(found, expected, "{test}");
+    }
+}
