@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use playbooks::action_spec::ActionSpec;
 
 use crate::action::Action;
+use crate::ask::People;
 use crate::block::list::PullList;
 use crate::block::opnsense;
 use crate::extract::ExtractObservables;
@@ -36,7 +37,7 @@ pub fn capabilities() -> IndexMap<String, Arc<ActionSpec>> {
         .chain(crate::notify::specs::specs())
         .chain(crate::block::specs::specs())
         .chain(crate::ticket::specs::specs())
-        .chain([crate::incident_update::spec()])
+        .chain([crate::ask::spec(), crate::incident_update::spec()])
         .map(|spec| (spec.name.clone(), Arc::new(spec)))
         .collect()
 }
@@ -50,7 +51,8 @@ pub fn house_and_rest_actions() -> Vec<Arc<dyn Action>> {
     let firewalls = opnsense::block_and_unblock()
         .into_iter()
         .map(|provider| Arc::new(provider) as Arc<dyn Action>);
-    let others: [Arc<dyn Action>; 11] = [
+    let others: [Arc<dyn Action>; 12] = [
+        Arc::new(People::new()),
         Arc::new(ExtractMail::new()),
         Arc::new(ExtractObservables::new()),
         Arc::new(NotifyEntity::new()),

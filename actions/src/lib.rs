@@ -6,6 +6,7 @@
 
 pub mod action;
 mod arguments;
+mod ask;
 mod block;
 mod breaker;
 mod cache;

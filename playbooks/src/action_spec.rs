@@ -59,6 +59,19 @@ pub enum Recovery {
     Once,
 }
 
+/// The action with which a playbook asks people which way to go. No provider performs it: the
+/// engine asks, a person's answer or silence is its outcome.
+pub const ASK_HUMAN: &str = "ask.human";
+/// The answer of [`ASK_HUMAN`] when nobody answers in time and there is no `default`.
+pub const NO_ANSWER: &str = "none";
+
+impl ActionSpec {
+    /// Whether its outcome is what people answer.
+    pub fn asks_people(&self) -> bool {
+        self.name == ASK_HUMAN
+    }
+}
+
 impl Recovery {
     /// Whether a failed or doubtful attempt may be sent again without asking first.
     pub const fn repeatable(self) -> bool {

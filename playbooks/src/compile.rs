@@ -14,6 +14,7 @@ mod inputs;
 mod mail;
 mod markings;
 mod order;
+mod questions;
 mod scan;
 mod scope;
 mod steps;

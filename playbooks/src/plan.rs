@@ -35,6 +35,13 @@ pub const PARALLEL_DEFAULT: usize = 5;
 /// How long people have to reply when the author does not say.
 pub const APPROVAL_WITHIN_DEFAULT: Span = Span::minutes(30);
 
+/// Fewest and most answers that a question offers.
+pub const CHOICES_MIN: usize = 2;
+/// See [`CHOICES_MIN`].
+pub const CHOICES_MAX: usize = 10;
+/// Longest answer that a question offers, in characters.
+pub const CHOICE_CHARACTERS_MAX: usize = 40;
+
 /// A compiled playbook. Identity is [`Plan::revision`]; a run pins it for ever.
 #[derive(Debug)]
 pub struct Plan {

@@ -132,13 +132,15 @@ pub enum Answer {
     Error(ErrorKind),
 }
 
-/// What people say when they are asked for approval of a step.
+/// What people say when they are asked for approval of a step, or what a step asks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Approvals {
     /// The step.
     pub step: Placed<String>,
     /// What they say.
     pub answer: ApprovalAnswer,
+    /// Where that stands.
+    pub place: Place,
 }
 
 /// See [`Approvals`].
@@ -150,6 +152,8 @@ pub enum ApprovalAnswer {
     Refuse,
     /// Nobody says anything, and the time passes.
     Silence,
+    /// Somebody gives this answer to `ask.human`.
+    Choose(String),
     /// These people say this, in order; whether they may is checked.
     By(Vec<PersonSays>),
 }

@@ -168,6 +168,7 @@ impl Session {
             Command::Approvals(command) => approvals::approvals(self, command).await,
             Command::Approve(arguments) => approvals::reply(self, arguments, "approve").await,
             Command::Refuse(arguments) => approvals::reply(self, arguments, "refuse").await,
+            Command::Answer(arguments) => approvals::answer(self, arguments).await,
             Command::Incidents(command) => incidents::incidents(self, command).await,
             Command::Audit(command) => audit::audit(self, command).await,
         }

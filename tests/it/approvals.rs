@@ -36,13 +36,13 @@ escalate = ["duty-lead"]
 "#;
 
 /// A SOC whose town has its address blocks approved, and the tokens of three people.
-struct Asking {
-    soc: Soc,
+pub(crate) struct Asking {
+    pub(crate) soc: Soc,
     tokens: Vec<(&'static str, String)>,
 }
 
 impl Asking {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let soc = Soc::new(BINARY).await.unwrap();
         soc.append("sortie.toml", PEOPLE).unwrap();
         let mut tokens = Vec::new();
@@ -60,18 +60,18 @@ impl Asking {
         Self { soc, tokens }
     }
 
-    fn as_person(&self, name: &str) -> Client {
+    pub(crate) fn as_person(&self, name: &str) -> Client {
         let (_, token) = self.tokens.iter().find(|(other, _)| *other == name).unwrap();
         Client::local_as(self.soc.project().join(".sortie/data/sortie.sock"), token).unwrap()
     }
 
-    async fn serve(&self, kill_at: Option<&str>) -> Process {
+    pub(crate) async fn serve(&self, kill_at: Option<&str>) -> Process {
         let mut process = self.soc.serve(kill_at).unwrap();
         assert!(process.answers().await || kill_at.is_some(), "{}", self.soc.log());
         process
     }
 
-    async fn command(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) async fn command(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let mut command = self.soc.command(arguments);
         command.current_dir(self.soc.project());
         command.stdin(std::process::Stdio::null());
@@ -106,7 +106,7 @@ async fn asked(client: &Client, open: bool) -> Result<Vec<InquiryView>, Operatio
 }
 
 /// Waits until something is asked.
-async fn question(client: &Client) -> Result<InquiryView, OperationError> {
+pub(crate) async fn question(client: &Client) -> Result<InquiryView, OperationError> {
     let mut waited = Duration::ZERO;
     loop {
         if let Some(first) = asked(client, true).await?.into_iter().next() {

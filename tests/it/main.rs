@@ -23,6 +23,7 @@ mod hostile;
 mod intake;
 mod ledger;
 mod pace;
+mod questions;
 mod setbacks;
 mod tenancy;
 mod trials;

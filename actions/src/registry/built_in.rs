@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::action::Action;
+use crate::ask::People;
 use crate::block::list::PullList;
 use crate::block::opnsense;
 use crate::extract::ExtractObservables;
@@ -32,6 +33,7 @@ pub(super) fn actions() -> Vec<Arc<dyn Action>> {
         Arc::new(ExtractMail::new()),
         Arc::new(ExtractObservables::new()),
         Arc::new(IncidentUpdate::new()),
+        Arc::new(People::new()),
         Arc::new(NotifyEntity::new()),
         Arc::new(NotifyReporter::new()),
         Arc::new(Mattermost::new()),

@@ -48,7 +48,7 @@ fn lost(work: &mut Work<'_>) {
     for step in &document.steps {
         let notifies = work
             .action(step)
-            .is_some_and(|action| action.effect == EffectClass::Notify);
+            .is_some_and(|action| action.effect == EffectClass::Notify && !action.asks_people());
         let late = step.section != Section::Steps;
         if !(notifies || late) {
             continue;

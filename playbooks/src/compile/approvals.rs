@@ -55,6 +55,17 @@ pub(super) fn compile(
         work.report(finding);
         return None;
     }
+    if action.asks_people() {
+        let finding = work
+            .error(
+                "PB112",
+                &written.place,
+                format!("`{}` is a question itself", action.name),
+            )
+            .help("remove `approval`; who is asked stands under `with: {who: ...}`");
+        work.report(finding);
+        return None;
+    }
     match &written.form {
         ApprovalForm::SameAs(leader) => Some(Approval::SameAs(leader.value.clone())),
         ApprovalForm::Ask(ask) => question(work, step, ask, class, env),

@@ -13,8 +13,8 @@ use crate::types::{TextForm, Type};
 use crate::values;
 use crate::yaml::{Data, Field, Node};
 
-use super::mail;
 use super::work::Work;
+use super::{mail, questions};
 
 /// Compiles the parameters of a step. `None` when one of them has an error.
 pub(super) fn compile(
@@ -34,7 +34,7 @@ pub(super) fn compile(
         };
         let ty = match &params {
             Some(params) if field.key == "params" => params.clone(),
-            _ => parameter.ty.clone(),
+            _ => questions::parameter_type(step, action, &field.key).unwrap_or_else(|| parameter.ty.clone()),
         };
         let place = Slot {
             step,

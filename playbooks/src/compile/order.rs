@@ -15,7 +15,7 @@ use crate::types::Type;
 
 use super::circle::{self, name_of};
 use super::work::{Reader, Work};
-use super::{scan, scope};
+use super::{questions, scan, scope};
 
 /// Fields of a step that can be read however it ended.
 const ALWAYS_THERE: &[&str] = &["status", "attempts", "started_at", "finished_at"];
@@ -28,9 +28,9 @@ pub(super) fn typed(work: &mut Work<'_>, inputs: &IndexMap<String, Input>) -> Op
     work.env = scope::inside(work, inputs);
     let document = work.document;
     for step in document.steps.iter().filter(|step| step.for_each.is_none()) {
-        let ty = work
-            .action(step)
-            .map_or(Type::Never, |action| Type::step(&action.outputs));
+        let ty = work.action(step).map_or(Type::Never, |action| {
+            Type::step(&questions::outputs_of(step, action))
+        });
         add_step(work, step, ty);
     }
     for item in typing_order(work)? {

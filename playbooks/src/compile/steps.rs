@@ -14,7 +14,7 @@ use crate::template::{Blocks, Template};
 use crate::types::Type;
 
 use super::work::{Reader, Work};
-use super::{approvals, arguments, mail, order, scope};
+use super::{approvals, arguments, mail, order, questions, scope};
 
 /// Compiles every step, and the mail templates they name.
 pub(super) fn compile(work: &mut Work<'_>) -> (IndexMap<String, plan::Step>, IndexMap<String, MailTemplate>) {
@@ -28,6 +28,15 @@ pub(super) fn compile(work: &mut Work<'_>) -> (IndexMap<String, plan::Step>, Ind
             .entry(&step.uses.value)
             .or_insert_with(|| Arc::new(action.clone()))
             .clone();
+        questions::check(work, step, &action);
+        let action = if action.asks_people() {
+            Arc::new(ActionSpec {
+                outputs: questions::outputs_of(step, &action),
+                ..ActionSpec::clone(&action)
+            })
+        } else {
+            action
+        };
         if let Some(compiled) = one(work, step, action, &mut templates) {
             steps.insert(step.id.value.clone(), compiled);
         }

@@ -9,8 +9,8 @@ use crate::action_spec::ErrorKind;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::duration::Span;
 use crate::trial::{
-    ANSWERS_MAX, Answer, Answers, ApprovalAnswer, Approvals, Layer, Mock, Named, Part, PersonSays,
-    REPLAY_TIMES_MAX, Replay, TRIALS_MAX, Trial, TrialFile, TrialMode,
+    ANSWERS_MAX, Answer, Answers, Layer, Mock, Named, Part, REPLAY_TIMES_MAX, Replay, TRIALS_MAX, Trial,
+    TrialFile, TrialMode,
 };
 use crate::yaml::{Data, Field, Node};
 
@@ -20,6 +20,7 @@ use super::{LINE_CHARACTERS_MAX, Placed};
 use indexmap::IndexMap;
 
 mod expectations;
+mod people;
 
 const FILE: Keys = Keys {
     what: "a file of tests",
@@ -220,7 +221,7 @@ fn part(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Part {
             .unwrap_or_default(),
         mocks: value("mocks").map(|node| mocks(reader, node)).unwrap_or_default(),
         approvals: value("approvals")
-            .map(|node| approvals(reader, node))
+            .map(|node| people::approvals(reader, node))
             .unwrap_or_default(),
         mode: value("mode").and_then(|node| mode(reader, node)),
         started_by: value("started_by").and_then(|node| reader.text(node, "started_by", LINE_CHARACTERS_MAX)),
@@ -292,61 +293,6 @@ fn replay(reader: &mut Reader<'_>, node: &Node) -> Option<Replay> {
         times: u32::try_from(times?).ok()?,
         over: over?.value,
     })
-}
-
-/// What people say, by step.
-fn approvals(reader: &mut Reader<'_>, node: &Node) -> Vec<Approvals> {
-    let Data::Map(fields) = &node.data else {
-        reader.wrong_kind(node, "approvals", "a map of steps", "approvals: {block: approve}");
-        return Vec::new();
-    };
-    let mut found = Vec::with_capacity(fields.len());
-    for field in fields {
-        let answer = match (&field.value.data, field.value.text()) {
-            (_, Some("approve")) => Some(ApprovalAnswer::Approve),
-            (_, Some("refuse")) => Some(ApprovalAnswer::Refuse),
-            (_, Some("silence")) => Some(ApprovalAnswer::Silence),
-            (Data::List(items), _) => items
-                .iter()
-                .map(person_says)
-                .collect::<Option<Vec<_>>>()
-                .map(ApprovalAnswer::By),
-            _ => None,
-        };
-        match answer {
-            Some(answer) => found.push(Approvals {
-                step: Placed {
-                    value: field.key.clone(),
-                    place: field.key_place.clone(),
-                },
-                answer,
-            }),
-            None => {
-                let finding = reader
-                    .error("PB112", &field.value.place, "this is nothing that people say")
-                    .help("write `approve`, `refuse`, `silence`, or who says what: [{approve: alice}]");
-                reader.report(finding);
-            }
-        }
-    }
-    found
-}
-
-/// `{approve: alice}` or `{refuse: bob}`.
-fn person_says(node: &Node) -> Option<PersonSays> {
-    let Data::Map(fields) = &node.data else {
-        return None;
-    };
-    let [only] = fields.as_slice() else {
-        return None;
-    };
-    let approves = match only.key.as_str() {
-        "approve" => true,
-        "refuse" => false,
-        _ => return None,
-    };
-    let name = only.value.text()?.to_owned();
-    Some(PersonSays { name, approves })
 }
 
 /// The mocks by step.

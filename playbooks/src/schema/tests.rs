@@ -74,7 +74,7 @@ fn a_file_of_tests_has_a_schema_too() {
         "{name: t, expect: {}}",
         "{name: t, expect: {effects: [enrich.ip]}}",
         "{name: t, expect: {status: done}}",
-        "{name: t, expect: {runs: 1}, approvals: {a: maybe}}",
+        "{name: t, expect: {runs: 1}, approvals: {a: 1}}",
         "{name: t, mocks: {a: 1}, expect: {runs: 1}}",
     ] {
         assert!(!file(wrong), "{wrong}");

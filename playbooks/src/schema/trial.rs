@@ -73,7 +73,7 @@ fn part() -> Value {
         "approvals": {
             "type": "object", "description": "What people say, by step. A question without an answer leaves the run waiting.",
             "additionalProperties": {"anyOf": [
-                {"enum": ["approve", "refuse", "silence"]},
+                {"type": "string", "examples": ["approve", "refuse", "silence"], "description": "Or an answer to `ask.human`."},
                 {"type": "array", "items": {
                     "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
                     "properties": {"approve": {"type": "string"}, "refuse": {"type": "string"}},

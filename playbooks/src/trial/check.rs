@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 
-use super::{Answer, Answers, Expect, Mock, Named, Part, Trial, TrialFile, WantedEffect};
+use super::{
+    Answer, Answers, ApprovalAnswer, Approvals, Expect, Mock, Named, Part, Trial, TrialFile, WantedEffect,
+};
 use crate::action_spec::{ActionSpec, Catalog};
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::document::{Document, Placed};
@@ -109,9 +111,44 @@ impl Checker<'_> {
             self.mock(mock);
         }
         for asked in &part.approvals {
-            if !self.plan.steps.contains_key(&asked.step.value) {
-                self.unknown_step("PB502", &asked.step);
+            let plan = self.plan;
+            match plan.steps.get(&asked.step.value) {
+                Some(step) => self.said(step, asked),
+                None => self.unknown_step("PB502", &asked.step),
             }
+        }
+    }
+
+    /// What people say must be something that they can say.
+    fn said(&mut self, step: &Step, asked: &Approvals) {
+        let choices = match step.action.outputs.get("answer") {
+            Some(Type::OneOf(words)) if step.action.asks_people() => words.as_slice(),
+            _ => &[],
+        };
+        let word = match &asked.answer {
+            ApprovalAnswer::Silence => return,
+            ApprovalAnswer::Approve => "approve",
+            ApprovalAnswer::Refuse => "refuse",
+            ApprovalAnswer::Choose(word) => word,
+            ApprovalAnswer::By(_) => "",
+        };
+        let (fits, help) = if step.action.asks_people() {
+            let near = nearest(word, choices.iter().map(String::as_str), "its choices");
+            (choices.iter().any(|choice| choice == word), near)
+        } else {
+            let words = "write `approve`, `refuse`, `silence`, or who says what: [{approve: alice}]";
+            (
+                !matches!(asked.answer, ApprovalAnswer::Choose(_)),
+                words.to_owned(),
+            )
+        };
+        if !fits {
+            self.report(
+                "PB112",
+                &asked.place,
+                "this is nothing that people say".to_owned(),
+                help,
+            );
         }
     }
 
@@ -129,6 +166,13 @@ impl Checker<'_> {
                 for output in outputs {
                     self.output(step, output);
                 }
+            } else if step.action.asks_people() {
+                self.report(
+                    "PB502",
+                    &mock.step.place,
+                    format!("`{}` asks people, and that cannot fail", shown(&mock.step.value)),
+                    "write an answer, or under `approvals` that nobody gives one: `silence`".to_owned(),
+                );
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::surroundings::Surroundings;
 use crate::who::MayNot;
 
 mod attempts;
+mod choices;
 mod closing;
 mod command;
 mod draft;

@@ -9,6 +9,7 @@ use crate::run::{StepReport, StepStatus};
 use crate::scenery::Scene;
 
 mod approvals;
+mod choices;
 mod drills;
 mod failing;
 mod for_each;

@@ -1,12 +1,13 @@
-//! `sortie approvals`, `sortie approve` and `sortie refuse`: what people are asked, and what they
-//! say.
+//! `sortie approvals`, `sortie approve`, `sortie refuse` and `sortie answer`: what people are
+//! asked, and what they say.
 
 use state::ids::InquiryId;
 use state::store::InquiryFilter;
+use web::OperationError;
 use web::operations::Myself;
-use web::view::{InquiryDetail, InquiryState, SayToInquiry, Versioned};
+use web::view::{InquiryDetail, InquiryKind, InquiryState, InquiryView, SayToInquiry, Versioned};
 
-use super::arguments::{Approvals, Output, Reply};
+use super::arguments::{Answer, Approvals, Output, Reply};
 use super::exit_code::Exit;
 use super::terminal::{column, fit, safe};
 use super::{Connected, Session, id, paging, print};
@@ -48,9 +49,48 @@ pub(crate) async fn approvals(session: &Session, command: &Approvals) -> Result<
 
 /// `sortie approve`, `sortie refuse`.
 pub(crate) async fn reply(session: &Session, arguments: &Reply, decision: &str) -> Result<Exit, Exit> {
+    say(
+        session,
+        InquiryKind::Approval,
+        &arguments.id,
+        decision,
+        arguments.comment.as_ref(),
+    )
+    .await
+}
+
+/// `sortie answer`.
+pub(crate) async fn answer(session: &Session, arguments: &Answer) -> Result<Exit, Exit> {
+    say(
+        session,
+        InquiryKind::Choice,
+        &arguments.id,
+        &arguments.choice,
+        arguments.comment.as_ref(),
+    )
+    .await
+}
+
+async fn say(
+    session: &Session,
+    kind: InquiryKind,
+    named: &str,
+    decision: &str,
+    comment: Option<&String>,
+) -> Result<Exit, Exit> {
     let connected = session.connect().await?;
-    let number: InquiryId = id(session, &arguments.id)?;
+    let number: InquiryId = id(session, named)?;
     let before = detail(session, &connected, number).await?;
+    if before.inquiry.kind != kind {
+        let why = match kind {
+            InquiryKind::Approval => {
+                let choices = before.choices.join("|");
+                format!("{number} is a question: sortie answer {number} {choices}")
+            }
+            InquiryKind::Choice => format!("{number} is an approval: sortie approve {number}"),
+        };
+        return Err(session.failed(&OperationError::invalid(why)));
+    }
     if session.output == Output::Table {
         // What is decided on, before the decision is sent; it names the digest of exactly this.
         for line in effects(&before) {
@@ -59,7 +99,7 @@ pub(crate) async fn reply(session: &Session, arguments: &Reply, decision: &str) 
     }
     let said = SayToInquiry {
         decision: decision.to_owned(),
-        comment: arguments.comment.clone(),
+        comment: comment.cloned(),
         digest: before.digest.clone(),
     };
     let after = connected.operations().reply(&Myself, number, said).await;
@@ -126,7 +166,10 @@ async fn list(
                 row.run.short().to_owned(),
                 row.who.join(", "),
                 row.until.strftime("%Y-%m-%d %H:%MZ").to_string(),
-                format!("{}/{}", row.approvals, row.count),
+                match row.kind {
+                    InquiryKind::Approval => format!("{}/{}", row.approvals, row.count),
+                    InquiryKind::Choice => String::new(),
+                },
                 row.ask.clone(),
             ]
         },
@@ -153,15 +196,7 @@ fn show(session: &Session, found: &InquiryDetail) -> Result<(), Exit> {
             ),
         ),
         label("because", &safe(&inquiry.because)),
-        label(
-            "asked",
-            &format!(
-                "{}, {} of {} approved",
-                inquiry.who.join(", "),
-                inquiry.approvals,
-                inquiry.count
-            ),
-        ),
+        label("asked", &who(inquiry)),
         label(
             "until",
             &format!(
@@ -182,7 +217,12 @@ fn show(session: &Session, found: &InquiryDetail) -> Result<(), Exit> {
     }
     lines.extend(effects(found));
     if !found.choices.is_empty() {
-        lines.push(label("choices", &found.choices.join(", ")));
+        lines.push(label("choices", &safe(&found.choices.join(", "))));
+        let silence = found
+            .default
+            .as_deref()
+            .unwrap_or(playbooks::action_spec::NO_ANSWER);
+        lines.push(label("silence", &format!("means {}", safe(silence))));
     }
     for given in &found.replies {
         let comment = given.reply.comment.as_deref().unwrap_or_default();
@@ -200,12 +240,24 @@ fn show(session: &Session, found: &InquiryDetail) -> Result<(), Exit> {
         terminal.line(line.trim_end())?;
     }
     if found.you.may {
-        terminal.say(format!(
-            "next: sortie approve {0}   or   sortie refuse {0} --comment \"...\"",
-            inquiry.id
-        ));
+        terminal.say(match inquiry.kind {
+            InquiryKind::Approval => format!(
+                "next: sortie approve {0}   or   sortie refuse {0} --comment \"...\"",
+                inquiry.id
+            ),
+            InquiryKind::Choice => format!("next: sortie answer {} {}", inquiry.id, found.choices.join("|")),
+        });
     }
     Ok(())
+}
+
+/// Whom it is asked, and how many agreed.
+fn who(inquiry: &InquiryView) -> String {
+    let who = inquiry.who.join(", ");
+    match inquiry.kind {
+        InquiryKind::Approval => format!("{who}, {} of {} approved", inquiry.approvals, inquiry.count),
+        InquiryKind::Choice => who,
+    }
 }
 
 /// What will be done, resolved, and the digest that a decision names.

@@ -11,7 +11,7 @@ mod people;
 mod runs;
 
 pub(crate) use files::{SchemaOf, Test};
-pub(crate) use people::{Approvals, Reply, Tokens};
+pub(crate) use people::{Answer, Approvals, Reply, Tokens};
 pub(crate) use runs::{Confirm, Effects, Page, Run, RunList, Runs, SettleStep, VersionWord};
 
 /// Security playbooks that act at night and account for it in the morning.
@@ -133,6 +133,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sortie refuse A-93 --token-file karim.token --comment \"it is our own scanner\"\n  sortie refuse a-93 --token-file karim.token --comment no --json"
     )]
     Refuse(Reply),
+    /// Answer a question of a playbook with one of its choices.
+    #[command(
+        after_help = "Examples:\n  sortie answer A-94 watch --token-file karim.token\n  sortie answer A-94 takedown --token-file karim.token --comment \"it has a login page\""
+    )]
+    Answer(Answer),
     /// Incidents: list, show, create, and why a playbook started or did not.
     #[command(
         subcommand,

@@ -57,7 +57,7 @@ pub enum Subject {
     Choice {
         /// The words.
         choices: Vec<String>,
-        /// The answer when nobody replies in time; none leaves the step without one.
+        /// The answer when nobody replies in time; without it the answer is then `none`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         default: Option<String>,
     },

@@ -129,6 +129,13 @@ const ROWS: &[(&str, &str, &str, &str, &str)] = &[
         "{domain: domain, list: string}",
     ),
     (
+        "ask.human",
+        "notify",
+        "none",
+        "{who: list<string>, question: string, show?: record, choices: list<string>, within: duration, default?: string}",
+        "{answer: string, by?: string, comment?: string}",
+    ),
+    (
         "http.request",
         "contain",
         "public",
@@ -208,7 +215,7 @@ fn spec(row: &(&str, &str, &str, &str, &str)) -> ActionSpec {
         })
         .collect();
     let block = name.starts_with("block.");
-    let local = name.starts_with("extract.") || name == "incident.update";
+    let local = name.starts_with("extract.") || name == "incident.update" || name == "ask.human";
     ActionSpec {
         name: name.to_owned(),
         summary: format!("Does {name}."),

@@ -56,14 +56,11 @@ impl Draft<'_> {
         {
             return Ok(Gate::Open);
         }
-        match self
-            .run
-            .asked_for(index)
-            .map(|asked| asked.end.as_ref().map(|(end, _)| *end))
-        {
-            Some(Some(InquiryEnd::Approved)) => return Ok(Gate::Open),
-            Some(Some(InquiryEnd::Voided)) => {}
-            Some(_) => return Ok(Gate::Shut),
+        match self.run.asked_for(index).map(|asked| asked.end.clone()) {
+            Some(Some((InquiryEnd::Approved, _))) => return Ok(Gate::Open),
+            Some(Some((InquiryEnd::Voided, _))) => {}
+            Some(Some((end, why))) => return self.not_approved(index, end, why),
+            Some(None) => return Ok(Gate::Shut),
             // The first item went through, so nothing had to be asked.
             None if self.items_begun(index) && !self.run.ask_again.contains(&index) => return Ok(Gate::Open),
             None => {}
@@ -176,7 +173,12 @@ impl Draft<'_> {
         proposal
     }
 
-    fn question<'q>(&'q self, step: &'q Step, arguments: Map<String, Value>, approved: bool) -> Question<'q> {
+    pub(super) fn question<'q>(
+        &'q self,
+        step: &'q Step,
+        arguments: Map<String, Value>,
+        approved: bool,
+    ) -> Question<'q> {
         Question {
             plan: self.plan,
             run: &self.run,

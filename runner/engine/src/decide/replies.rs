@@ -3,9 +3,10 @@
 //! Owns the ends of inquiries. Silence never approves.
 
 use playbooks::action_spec::ErrorKind;
-use state::event::{Event, InquiryEnd, OnTimeout, ReplyWord, SkipCause};
+use state::event::{Event, InquiryEnd, OnTimeout, ReplyWord, SkipCause, Subject};
 
 use super::draft::Draft;
+use super::inquire::Gate;
 use super::open::failed_before;
 use crate::backoff::later;
 use crate::guardrails;
@@ -39,6 +40,9 @@ impl Draft<'_> {
         if stopping.is_some() {
             return self.close_inquiry(number, InquiryEnd::Withdrawn, "the run does not go on".to_owned());
         }
+        if matches!(asked.inquiry.subject, Subject::Choice { .. }) {
+            return self.settle_choice(number, asked);
+        }
         let refusal = asked
             .replies
             .iter()
@@ -53,8 +57,7 @@ impl Draft<'_> {
                 ),
                 None => format!("refused by {} ({})", reply.person, reply.role),
             };
-            self.close_inquiry(number, InquiryEnd::Refused, why.clone())?;
-            return self.leave_out(&steps, &SkipCause::ApprovalRefused { why });
+            return self.close_inquiry(number, InquiryEnd::Refused, why);
         }
         if asked.approvals() >= usize::try_from(asked.inquiry.count).unwrap_or(usize::MAX) {
             let by: Vec<&str> = asked
@@ -69,12 +72,12 @@ impl Draft<'_> {
             );
         }
         if self.around.now >= asked.until {
-            return self.time_is_over(number, asked, &steps);
+            return self.time_is_over(number, asked);
         }
         Ok(())
     }
 
-    fn time_is_over(&mut self, number: u32, asked: &Asked, steps: &[usize]) -> Result<(), Corrupt> {
+    fn time_is_over(&mut self, number: u32, asked: &Asked) -> Result<(), Corrupt> {
         if asked.inquiry.on_timeout == OnTimeout::Escalate && !asked.escalated {
             let roles = &self.around.operator.approvals.escalate;
             let who = guardrails::resolve_roles(roles, self.around.entity).unwrap_or_default();
@@ -90,14 +93,29 @@ impl Draft<'_> {
             0 => format!("nobody of {} replied until {until}", asked.who.join(", ")),
             some => format!("{some} of {} approved until {until}", asked.inquiry.count),
         };
-        self.close_inquiry(number, InquiryEnd::Expired, why.clone())?;
-        if asked.inquiry.on_timeout == OnTimeout::Fail {
-            for index in steps {
-                self.fail_step(*index, ErrorKind::Timeout, &why)?;
-            }
-            return Ok(());
+        self.close_inquiry(number, InquiryEnd::Expired, why)
+    }
+
+    /// What becomes of a step that waited for an approval and did not get it. Follows from what is
+    /// recorded, so it does not matter where a commit or the process ended.
+    pub(super) fn not_approved(
+        &mut self,
+        index: usize,
+        end: InquiryEnd,
+        why: String,
+    ) -> Result<Gate, Corrupt> {
+        let fails = self
+            .run
+            .asked_for(index)
+            .is_some_and(|asked| asked.inquiry.on_timeout == OnTimeout::Fail);
+        match end {
+            InquiryEnd::Refused => self.skip(index, SkipCause::ApprovalRefused { why })?,
+            InquiryEnd::Expired if fails => self.fail_step(index, ErrorKind::Timeout, &why)?,
+            InquiryEnd::Expired => self.skip(index, SkipCause::ApprovalExpired { why })?,
+            // The run does not go on, and says so of every step.
+            InquiryEnd::Withdrawn | InquiryEnd::Approved | InquiryEnd::Voided | InquiryEnd::Chosen => {}
         }
-        self.leave_out(steps, &SkipCause::ApprovalExpired { why })
+        Ok(Gate::Shut)
     }
 
     pub(super) fn close_inquiry(
@@ -107,15 +125,6 @@ impl Draft<'_> {
         detail: String,
     ) -> Result<(), Corrupt> {
         self.record(Event::InquiryClosed { number, end, detail })
-    }
-
-    fn leave_out(&mut self, steps: &[usize], cause: &SkipCause) -> Result<(), Corrupt> {
-        for index in steps {
-            if self.run.open.contains(index) {
-                self.skip(*index, cause.clone())?;
-            }
-        }
-        Ok(())
     }
 
     /// Fails a step that was not taken up: the step, or each item that is left.

@@ -122,6 +122,9 @@ impl Draft<'_> {
                 Decided::Broken(why) => return self.broken(spot, format!("if: {why}")),
             }
         }
+        if step.action.asks_people() {
+            return self.ask_people(index, step);
+        }
         let Some(for_each) = &step.for_each else {
             return match self.gate(index, step)? {
                 Gate::Open => self.open(spot, step),

@@ -13,7 +13,7 @@ use playbooks::trial::{Answer, Answers, ApprovalAnswer};
 use playbooks::types::Type;
 use serde_json::{Map, Value};
 use state::access::{Actor, Channel, Person};
-use state::event::{Intended, Outcome, ProbeAnswer, ReplyWord, Started};
+use state::event::{Intended, Outcome, ProbeAnswer, ReplyWord, Started, Subject};
 use state::ids::EffectKey;
 
 use super::World;
@@ -172,24 +172,63 @@ impl<'a> MockedWorld<'a> {
     }
 }
 
-/// What the test says about an inquiry: about the first of its steps that it names.
-fn script<'s>(approvals: &'s BTreeMap<String, ApprovalAnswer>, asked: &Asked) -> Option<&'s ApprovalAnswer> {
-    asked.inquiry.steps.iter().find_map(|step| approvals.get(step))
+/// What the test says about an inquiry: about the first of its steps that it names. A mock of a
+/// question is its answer.
+fn script(
+    approvals: &BTreeMap<String, ApprovalAnswer>,
+    mocks: &BTreeMap<String, Answers>,
+    asked: &Asked,
+) -> Option<ApprovalAnswer> {
+    let mut steps = asked.inquiry.steps.iter();
+    if let Some(answer) = steps.clone().find_map(|step| approvals.get(step)) {
+        return Some(answer.clone());
+    }
+    let Subject::Choice { choices, .. } = &asked.inquiry.subject else {
+        return None;
+    };
+    let answer = match steps.find_map(|step| mocks.get(step))? {
+        Answers::Always(answer) => Some(answer),
+        Answers::InTurn(answers) => answers.first(),
+    };
+    let Some(Answer::Outputs(outputs)) = answer else {
+        return None;
+    };
+    let mut outputs = outputs.iter();
+    let said = outputs
+        .find(|output| output.name.value == "answer")?
+        .value
+        .as_str()?;
+    Some(if choices.iter().any(|choice| choice == said) {
+        ApprovalAnswer::Choose(said.to_owned())
+    } else {
+        ApprovalAnswer::Silence
+    })
 }
 
 /// Who says what next.
-fn says(answer: &ApprovalAnswer, asked: &Asked, given: usize) -> Option<(String, bool)> {
+fn says(answer: &ApprovalAnswer, asked: &Asked, given: usize) -> Option<(String, ReplyWord)> {
     let needed = usize::try_from(asked.inquiry.count).unwrap_or(usize::MAX);
+    let word = |word: &str| match asked.inquiry.subject {
+        Subject::Choice { .. } => ReplyWord::Choose(word.to_owned()),
+        Subject::Approval { .. } if word == "approve" => ReplyWord::Approve,
+        Subject::Approval { .. } => ReplyWord::Refuse,
+    };
     match answer {
-        ApprovalAnswer::Approve => (given < needed).then(|| (format!("person-{}", given + 1), true)),
-        ApprovalAnswer::Refuse => (given == 0).then(|| ("person-1".to_owned(), false)),
+        ApprovalAnswer::Approve => {
+            (given < needed).then(|| (format!("person-{}", given + 1), word("approve")))
+        }
+        ApprovalAnswer::Refuse => (given == 0).then(|| ("person-1".to_owned(), word("refuse"))),
+        ApprovalAnswer::Choose(choice) => (given == 0).then(|| ("person-1".to_owned(), word(choice))),
         ApprovalAnswer::Silence => None,
-        ApprovalAnswer::By(people) => people.get(given).map(|one| (one.name.clone(), one.approves)),
+        ApprovalAnswer::By(people) => people.get(given).map(|one| {
+            let said = if one.approves { "approve" } else { "refuse" };
+            (one.name.clone(), word(said))
+        }),
     }
 }
 
 /// A reply by somebody who has the roles that are asked.
-fn reply(asked: &Asked, name: &str, approves: bool) -> Command {
+fn reply(asked: &Asked, name: &str, word: ReplyWord) -> Command {
     let person = Person {
         name: name.to_owned(),
         roles: asked.who.iter().cloned().collect(),
@@ -201,11 +240,7 @@ fn reply(asked: &Asked, name: &str, approves: bool) -> Command {
             channel: Channel::Terminal,
         },
         person,
-        word: if approves {
-            ReplyWord::Approve
-        } else {
-            ReplyWord::Refuse
-        },
+        word,
         comment: None,
         digest: digest_of(&asked.inquiry).map(str::to_owned),
     }
@@ -292,18 +327,18 @@ impl World for MockedWorld<'_> {
 
     fn reply(&mut self, run: &Run) -> Option<Command> {
         run.inquiries().filter(|asked| asked.is_open()).find_map(|asked| {
-            let answer = script(&self.approvals, asked)?;
+            let answer = script(&self.approvals, &self.mocks, asked)?;
             let given = self.replied.entry(asked.inquiry.number).or_default();
-            let (name, approves) = says(answer, asked, *given)?;
+            let (name, word) = says(&answer, asked, *given)?;
             *given += 1;
-            Some(reply(asked, &name, approves))
+            Some(reply(asked, &name, word))
         })
     }
 
     fn unanswered(&self, run: &Run) -> Option<Timestamp> {
         run.inquiries()
             .filter(|asked| asked.is_open())
-            .filter(|asked| script(&self.approvals, asked) != Some(&ApprovalAnswer::Silence))
+            .filter(|asked| script(&self.approvals, &self.mocks, asked) != Some(ApprovalAnswer::Silence))
             .map(|asked| asked.until)
             .min()
     }

@@ -154,6 +154,35 @@ fn acting() -> Vec<ActionSpec> {
     ]
 }
 
+fn asking() -> ActionSpec {
+    let texts = || Type::String.list();
+    ActionSpec {
+        needs_connection: false,
+        ..spec(Sketch {
+            name: playbooks::action_spec::ASK_HUMAN,
+            effect: EffectClass::Notify,
+            exposure: Exposure::None,
+            inputs: vec![
+                ("who", texts()),
+                ("question", Type::String),
+                ("show", Type::Open.optional()),
+                ("choices", texts()),
+                ("within", Type::Duration),
+                ("default", Type::String.optional()),
+            ],
+            outputs: vec![
+                ("answer", Type::String),
+                ("by", Type::String.optional()),
+                ("comment", Type::String.optional()),
+            ],
+            example: (
+                json!({"who": ["duty"], "question": "q", "choices": ["a", "b"], "within": "1h"}),
+                json!({"answer": "a"}),
+            ),
+        })
+    }
+}
+
 fn taking_back() -> Vec<ActionSpec> {
     let text = || Type::String;
     vec![
@@ -273,10 +302,12 @@ impl Catalogue {
                 .chain(acting())
                 .chain(changing_customers())
                 .chain(taking_back())
+                .chain([asking()])
                 .map(|spec| (spec.name.clone(), spec))
                 .collect(),
             providers: vec![
                 provider("extract.text", "house", Recovery::Read),
+                provider(playbooks::action_spec::ASK_HUMAN, "house", Recovery::Set),
                 provider("enrich.url", "lookup", Recovery::Read),
                 provider("siem.search", "siem", Recovery::Read),
                 provider("ticket.open", "tickets", Recovery::Keyed),

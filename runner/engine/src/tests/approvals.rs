@@ -362,6 +362,41 @@ fn a_reply_after_the_time_is_refused_even_before_the_alarm_rings() {
     );
 }
 
+/// What follows when only the beginning of a history was stored, up to the end of the question.
+fn after_the_end_of_the_question(scene: &Scene, run: &Played<'_>) -> Vec<Event> {
+    let events = run.events();
+    let closed = |recorded: &Recorded| matches!(recorded.event, Event::InquiryClosed { .. });
+    let kept = events.iter().position(closed).expect("it was closed") + 1;
+    let cut = crate::Run::fold(&scene.plan, &events[..kept]).expect("it folds");
+    let now = events[kept - 1].at;
+    crate::decide(&scene.plan, &cut, Command::Recover, &scene.stage().at(now)).expect("it goes on")
+}
+
+#[test]
+fn what_follows_from_the_end_of_a_question_follows_wherever_the_process_ended() {
+    let scene = with_approval("{who: [duty], within: 10m, on_timeout: skip, show: {Why: r}}");
+    let mut refused = scene.begin(scene.world());
+    say(&mut refused, "alice", 1, false).expect("alice may");
+    let follows = after_the_end_of_the_question(&scene, &refused);
+    assert!(matches!(
+        &follows[0],
+        Event::Skipped { cause: SkipCause::ApprovalRefused { why }, .. } if why == "refused by alice (duty): not now"
+    ));
+    let expired = scene.play(scene.world());
+    let follows = after_the_end_of_the_question(&scene, &expired);
+    assert!(matches!(
+        &follows[0],
+        Event::Skipped {
+            cause: SkipCause::ApprovalExpired { .. },
+            ..
+        }
+    ));
+    let mut approved = scene.begin(scene.world());
+    say(&mut approved, "alice", 1, true).expect("alice may");
+    let follows = after_the_end_of_the_question(&scene, &approved);
+    assert!(matches!(&follows[0], Event::Intended(_)));
+}
+
 #[test]
 fn where_silence_asks_more_people_a_reply_at_that_instant_still_counts() {
     let scene = with_approval("{who: [duty], within: 10m, show: {Why: r}}");

@@ -40,6 +40,17 @@ pub(crate) struct Reply {
     pub(crate) comment: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// The id of the question.
+    pub(crate) id: String,
+    /// One of its choices.
+    pub(crate) choice: String,
+    /// Why, for the record.
+    #[arg(long)]
+    pub(crate) comment: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tokens {
     /// Make a token. It is shown once; sortie.toml gets only its hash.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use state::event::{Inquiry, InquiryEnd, OnTimeout, Reply, ReplyWord};
+use state::event::{Inquiry, InquiryEnd, OnTimeout, Reply, ReplyWord, Subject};
 use state::ids::{InquiryId, Path};
 
 use super::{Timeline, cut};
@@ -12,6 +12,8 @@ use crate::view::{StepState, StepView};
 /// An inquiry as far as the lines tell of it.
 #[derive(Debug, Clone)]
 struct AskedLine {
+    /// `approval` or `question`.
+    kind: &'static str,
     id: Option<InquiryId>,
     steps: Vec<String>,
     who: Vec<String>,
@@ -35,7 +37,7 @@ impl AskedLine {
     fn note(&self) -> String {
         let id = self
             .id
-            .map_or_else(|| "approval".to_owned(), |id| format!("approval {id}"));
+            .map_or_else(|| self.kind.to_owned(), |id| format!("{} {id}", self.kind));
         let then = match self.on_timeout {
             OnTimeout::Skip => ", then it is skipped",
             OnTimeout::Fail => ", then it fails",
@@ -58,6 +60,10 @@ impl AskedLine {
 impl Timeline {
     pub(super) fn asked(&mut self, inquiry: &Inquiry, at: Timestamp) -> Option<StepView> {
         let line = AskedLine {
+            kind: match inquiry.subject {
+                Subject::Approval { .. } => "approval",
+                Subject::Choice { .. } => "question",
+            },
             id: inquiry.id,
             steps: inquiry.steps.clone(),
             who: inquiry.who.clone(),
