@@ -59,6 +59,8 @@ pub enum Rollout {
     /// Never starts. What every new playbook is.
     #[default]
     Off,
+    /// Runs start and read for real; effects are only recorded as what they would have been.
+    Shadow,
     /// Every effect above `record` waits for a person.
     Suggest,
     /// As written.

@@ -152,12 +152,11 @@ impl Operations for LocalOperations {
                 incident_types: plan.trigger.incident.clone(),
                 manual: plan.trigger.manual,
                 steps: plan.steps.len(),
-                auto_for: operator
+                rollout: operator
                     .entities
                     .values()
-                    .filter(|entity| entity.rollout.get(&plan.id).is_some_and(|mode| mode.starts()))
-                    .filter_map(|entity| entity.id.parse().ok())
-                    .filter(|entity| scope.covers(entity))
+                    .filter_map(|entity| Some((entity.id.parse().ok()?, *entity.rollout.get(&plan.id)?)))
+                    .filter(|(entity, mode)| mode.starts() && scope.covers(entity))
                     .collect(),
             }
         };

@@ -10,7 +10,7 @@ use playbooks::incident::Incident;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Actor;
-use crate::event::{Event, PlaybookRef, Seq, Started};
+use crate::event::{Event, Mode, PlaybookRef, Seq, Started};
 use crate::ids::{EntityId, IncidentId, RunId};
 use crate::store::{IncidentUpdate, MatchResult, MatchRow, MeasureChange, Note, Once, RunRow};
 
@@ -138,12 +138,17 @@ impl Ruling {
     /// The row of the match ledger.
     pub(crate) fn row(&self, at: Timestamp) -> MatchRow {
         let (playbook, result) = match self {
-            Self::Started(begun) => (
-                &begun.started.playbook,
-                MatchResult::Started {
-                    run: begun.started.run.clone(),
-                },
-            ),
+            Self::Started(begun) => {
+                let Started {
+                    playbook, run, mode, ..
+                } = &begun.started;
+                let run = run.clone();
+                let result = match mode {
+                    Mode::Auto => MatchResult::Started { run },
+                    Mode::Simulate => MatchResult::Shadow { run },
+                };
+                (playbook, result)
+            }
             Self::Attached { playbook, run } => (playbook, MatchResult::Attached { run: run.clone() }),
             Self::No { playbook, why } => (playbook, MatchResult::No { why: why.clone() }),
         };

@@ -25,6 +25,7 @@ mod ledger;
 mod pace;
 mod questions;
 mod setbacks;
+mod shadow;
 mod tenancy;
 mod trials;
 mod undo;

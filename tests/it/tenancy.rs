@@ -96,7 +96,7 @@ async fn a_token_of_one_entity_sees_nothing_of_another() {
     );
     for playbook in hospital.playbooks(&Myself).await.unwrap() {
         assert!(
-            playbook.auto_for.iter().all(|entity| *entity == hopital),
+            playbook.rollout.keys().all(|entity| *entity == hopital),
             "{playbook:?}"
         );
     }

@@ -6,10 +6,10 @@
 use jiff::Timestamp;
 use playbooks::action_spec::Recovery;
 use playbooks::marking::{EffectClass, Pap, Tlp};
-use playbooks::operator::Connection;
+use playbooks::operator::{Connection, Rollout};
 use playbooks::plan::{Plan, Step};
 use serde_json::{Map, Value};
-use state::event::{Intended, LeftOut, RefusalKind, StartedBy};
+use state::event::{Intended, LeftOut, Mode, RefusalKind, StartedBy};
 
 use crate::run::Run;
 use crate::surroundings::Surroundings;
@@ -170,6 +170,15 @@ fn may_act(question: &Question<'_>, effect: EffectClass) -> Ruled<()> {
         return Err((
             RefusalKind::Policy,
             format!("`{}` was turned off for {} while it ran", plan.id, entity.id),
+        ));
+    }
+    if rollout == Rollout::Shadow && run.started.mode != Mode::Simulate && !by_itself {
+        return Err((
+            RefusalKind::Policy,
+            format!(
+                "`{}` was turned to shadow for {} while it ran",
+                plan.id, entity.id
+            ),
         ));
     }
     if effect <= EffectClass::Record {

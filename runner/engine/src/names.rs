@@ -95,8 +95,8 @@ impl<'a> RunNames<'a> {
         value.insert("id".to_owned(), json!(started.run.as_str()));
         value.insert("started_at".to_owned(), json!(self.run.started_at.to_string()));
         let mode = match started.mode {
-            Mode::Auto => "auto",
             Mode::Simulate => "shadow",
+            Mode::Auto => "auto",
         };
         value.insert("mode".to_owned(), json!(mode));
         if let Some(failing) = &self.run.failing {

@@ -114,7 +114,7 @@ fn trigger(
     };
     match once_per.key.resolve(&names) {
         Ok(Some(key)) => Ok(Some(Once {
-            key: canonical_json(&key),
+            key: once_key(&canonical_json(&key), rollout(plan, entity)),
             within: once_per.within,
         })),
         Ok(None) => Err("once_per.key has no value".to_owned()),
@@ -150,9 +150,32 @@ fn precondition(plan: &Plan, incident: Option<&Incident>, names: &TriggerNames) 
     }
 }
 
+fn rollout(plan: &Plan, entity: &Entity) -> Rollout {
+    entity.rollout.get(&plan.id).copied().unwrap_or_default()
+}
+
+/// A run in the shadow had no effects, so it must not swallow the incident that comes after the
+/// playbook was turned on.
+fn once_key(key: &str, rollout: Rollout) -> String {
+    match rollout {
+        Rollout::Shadow => format!("shadow {key}"),
+        _ => key.to_owned(),
+    }
+}
+
+/// In the shadow nothing is done, whoever starts it and whatever they ask for. What takes an
+/// effect back belongs to a run that had effects.
+fn mode(asked: Mode, by: StartedBy, rollout: Rollout) -> Mode {
+    if rollout == Rollout::Shadow && by != StartedBy::Expiry {
+        Mode::Simulate
+    } else {
+        asked
+    }
+}
+
 fn turned_on(plan: &Plan, entity: &Entity) -> Result<(), StartRefusal> {
-    match entity.rollout.get(&plan.id).copied().unwrap_or_default() {
-        Rollout::Auto | Rollout::Suggest => Ok(()),
+    match rollout(plan, entity) {
+        Rollout::Auto | Rollout::Suggest | Rollout::Shadow => Ok(()),
         Rollout::Off => Err(StartRefusal::Off {
             playbook: plan.id.clone(),
             entity: entity.id.clone(),
@@ -198,7 +221,7 @@ pub fn start(
         },
         by: request.by,
         actor: request.actor,
-        mode: request.mode,
+        mode: mode(request.mode, request.by, rollout(plan, entity)),
         inputs,
         deadline: later(surroundings.now, plan.limits.time),
         rerun_of: None,

@@ -126,6 +126,10 @@ async fn why(session: &Session, operations: &dyn Operations<Myself>, reference: 
         |row| {
             let (result, why) = match (row.result, &row.run) {
                 (MatchWord::Started, Some(run)) => ("STARTED", format!("run {}", run.short())),
+                (MatchWord::Shadow, Some(run)) => (
+                    "shadow",
+                    format!("run {}: effects are only recorded", run.short()),
+                ),
                 (MatchWord::Attached, Some(run)) => {
                     ("ATTACHED", format!("to run {} (same key)", run.short()))
                 }

@@ -127,7 +127,7 @@ policy:                              # done without asking; everything else that
 
 never_block: [198.51.100.0/24, town.example]
 
-rollout: {{playbook}: auto}          # a playbook not named here is off
+rollout: {{playbook}: auto}          # off, shadow (reads only), suggest or auto; a playbook not named is off
 ";
 
 const GITIGNORE: &str = ".sortie/\n*.key\n*.secret\n";

@@ -122,7 +122,7 @@ impl Dispatcher {
         }
         let rows = self.inner.store.decide_matches(incident, decisions, now).await?;
         for row in &rows {
-            if let MatchResult::Started { run } = &row.result {
+            if let MatchResult::Started { run } | MatchResult::Shadow { run } = &row.result {
                 self.tell(run, Message::Go);
             }
         }

@@ -199,19 +199,12 @@ pub(super) fn rollout(sheet: &mut Sheet, node: &Node) -> BTreeMap<String, Rollou
                 modes.insert(field.key.clone(), Rollout::Suggest);
             }
             "shadow" => {
-                let help = format!(
-                    "write {0}: suggest to have every effect approved, or {0}: auto to let it act",
-                    field.key
-                );
-                sheet
-                    .error(ENTITY_FILE, place, format!("the mode `{mode}` is not built yet"))
-                    .help
-                    .push(help);
+                modes.insert(field.key.clone(), Rollout::Shadow);
             }
             _ => sheet.wrong(
                 place,
                 format!("`{}` is not a mode", mode.chars().take(40).collect::<String>()),
-                "write off, suggest or auto",
+                "write off, shadow, suggest or auto",
             ),
         }
     }

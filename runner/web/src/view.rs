@@ -10,6 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use playbooks::diagnostic::{Diagnostic, Level};
 use playbooks::incident::{Incident, IncidentType};
+use playbooks::operator::Rollout;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use state::access::Actor;
@@ -243,6 +244,8 @@ pub struct MatchView {
 pub enum MatchWord {
     /// A run started.
     Started,
+    /// A run started that reads for real and only records the effects it would have.
+    Shadow,
     /// Attached to a run with an equal key.
     Attached,
     /// Did not match.
@@ -253,6 +256,7 @@ impl From<MatchRow> for MatchView {
     fn from(row: MatchRow) -> Self {
         let (result, run, why) = match row.result {
             MatchResult::Started { run } => (MatchWord::Started, Some(run), None),
+            MatchResult::Shadow { run } => (MatchWord::Shadow, Some(run), None),
             MatchResult::Attached { run } => (MatchWord::Attached, Some(run), None),
             MatchResult::No { why } => (MatchWord::No, None, Some(why)),
         };
@@ -290,8 +294,8 @@ pub struct PlaybookView {
     pub manual: bool,
     /// How many steps.
     pub steps: usize,
-    /// Entities in the caller's reach for which it runs by itself.
-    pub auto_for: Vec<EntityId>,
+    /// The mode it has for each entity in the caller's reach for which it is not off.
+    pub rollout: BTreeMap<EntityId, Rollout>,
 }
 
 /// A wish to start a playbook.

@@ -107,6 +107,11 @@ pub enum MatchResult {
         /// Which.
         run: RunId,
     },
+    /// A run started in the shadow: its reads are real, its effects only recorded.
+    Shadow {
+        /// Which.
+        run: RunId,
+    },
     /// Attached to a run with an equal key.
     Attached {
         /// Which.

@@ -77,6 +77,38 @@ fn a_trigger_matches_with_its_key_or_says_which_part_said_no() {
     );
 }
 
+#[test]
+fn in_the_shadow_every_start_only_simulates_and_keeps_its_own_key() {
+    let mut scene = Scene::new(BODY);
+    let Match::Yes { once: Some(auto) } = matched(&scene) else {
+        panic!("{:?}", matched(&scene));
+    };
+    let entity = scene.operator.entities.get_mut("ville").expect("ville");
+    entity.rollout.insert("test".to_owned(), Rollout::Shadow);
+    let Match::Yes { once: Some(shadow) } = matched(&scene) else {
+        panic!("{:?}", matched(&scene));
+    };
+    assert_ne!(
+        auto.key, shadow.key,
+        "a shadow must not swallow what comes after it is lifted"
+    );
+    let mode = |by| {
+        let request = StartRequest {
+            run: RunId::from_parts(1, 1),
+            incident: Some(("PH-2026-00001".parse().expect("a reference"), &scene.incident)),
+            inputs: BTreeMap::from([("why".to_owned(), json!("x"))]),
+            by,
+            actor: Actor::engine(),
+            mode: Mode::Auto,
+        };
+        let started = start(&scene.plan, request, &scene.stage().at(noon()));
+        started.expect("it starts").mode
+    };
+    assert_eq!(mode(StartedBy::Trigger), Mode::Simulate);
+    assert_eq!(mode(StartedBy::Hand), Mode::Simulate);
+    assert_eq!(mode(StartedBy::Expiry), Mode::Auto);
+}
+
 fn try_start(scene: &Scene, by: StartedBy, inputs: Value) -> Result<BTreeMap<String, Value>, StartRefusal> {
     let request = StartRequest {
         run: RunId::from_parts(1, 1),
