@@ -40,6 +40,7 @@ mod repair;
 mod run_view;
 mod runs;
 mod serve;
+mod simulate;
 mod terminal;
 mod trials;
 
@@ -163,6 +164,7 @@ impl Session {
             Command::Demo(arguments) => demo::demo(self, arguments).await,
             Command::Doctor { strict } => doctor::doctor(self, *strict).await,
             Command::Run(arguments) => runs::run(self, arguments).await,
+            Command::Simulate(arguments) => simulate::simulate(self, arguments).await,
             Command::Runs(command) => runs::runs(self, command).await,
             Command::Effects(command) => decisions::effects(self, command).await,
             Command::Approvals(command) => approvals::approvals(self, command).await,

@@ -165,6 +165,11 @@ impl Dispatcher {
         &self.inner.registry
     }
 
+    /// The files that incidents came with.
+    pub(crate) fn files(&self) -> &dyn Files {
+        &*self.inner.files
+    }
+
     /// Now, by the dispatcher's clock.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()

@@ -15,7 +15,9 @@ use state::ids::{EntityId, IncidentId, InquiryId};
 use state::store::{
     AuditFilter, AuditRecord, IncidentFilter, IncidentSummary, InquiryFilter, Page, PageRequest, RunFilter,
 };
+use tokio::sync::Semaphore;
 use web::operations::{Answer, RunStream};
+use web::view::simulation::{AskSimulation, Simulation};
 use web::view::{
     BlockList, EffectView, Figures, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
     PlaybookView, Preview, Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView, SayToInquiry,
@@ -32,6 +34,7 @@ use crate::limits::AlertRate;
 mod deciding;
 mod inquiries;
 mod showing;
+mod simulation;
 mod taking_in;
 
 pub use showing::RUN_PREFIX_CHARACTERS_MIN;
@@ -45,6 +48,7 @@ pub struct LocalOperations {
     weakened: Arc<[String]>,
     sources: Arc<BTreeMap<String, Source>>,
     rate: Arc<AlertRate>,
+    simulations: Arc<Semaphore>,
 }
 
 impl LocalOperations {
@@ -62,6 +66,7 @@ impl LocalOperations {
             weakened: weakened.into(),
             sources: Arc::new(settings.sources.clone()),
             rate: Arc::new(AlertRate::new(&settings.limits)),
+            simulations: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -161,6 +166,10 @@ impl Operations for LocalOperations {
             }
         };
         Ok(self.dispatcher.library().current().values().map(view).collect())
+    }
+
+    async fn simulate(&self, caller: &Principal, playbook: &str, ask: AskSimulation) -> Answer<Simulation> {
+        self.simulated(caller, playbook, ask).await
     }
 
     async fn start(&self, caller: &Principal, request: StartRun) -> Answer<RunStarted> {

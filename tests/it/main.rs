@@ -26,6 +26,7 @@ mod pace;
 mod questions;
 mod setbacks;
 mod shadow;
+mod simulate;
 mod tenancy;
 mod trials;
 mod undo;

@@ -17,6 +17,7 @@ use crate::surroundings::{BlockCounts, Surroundings};
 
 mod coverage;
 mod drills;
+mod foresight;
 mod mocked;
 mod trial;
 mod verdict;
@@ -24,6 +25,7 @@ mod world;
 
 pub use coverage::{Coverage, Uncovered};
 pub use drills::{Drill, crash_everywhere, every_step_failed, every_step_twice};
+pub use foresight::{Foreseen, Memory, Past, foresee};
 pub use mocked::{Compute, Effect, MockedWorld};
 pub use trial::{Played, RUNS_PLAYED_MAX, Scene, crash, play};
 pub use verdict::{Difference, differences, same_effects};

@@ -9,10 +9,12 @@ use super::terminal::Colour;
 mod files;
 mod people;
 mod runs;
+mod simulation;
 
 pub(crate) use files::{SchemaOf, Test};
 pub(crate) use people::{Answer, Approvals, Reply, Tokens};
 pub(crate) use runs::{Confirm, Effects, Page, Run, RunList, Runs, SettleStep, VersionWord};
+pub(crate) use simulation::Simulate;
 
 /// Security playbooks that act at night and account for it in the morning.
 #[derive(Debug, Parser)]
@@ -161,6 +163,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sortie test\n  sortie test playbooks/phishing-report.test.yaml -k malicious --trace\n  sortie test --crash --coverage --junit results.xml"
     )]
     Test(Test),
+    /// What a playbook would have done about incidents of the past, and what a draft would change.
+    #[command(
+        after_help = "Examples:\n  sortie simulate phishing-report --last 50\n  sortie simulate phishing-report --since 7d --diff current..playbooks/phishing-report.yaml"
+    )]
+    Simulate(Simulate),
     /// Explain a code that `check` prints.
     #[command(after_help = "Examples:\n  sortie explain PB204\n  sortie explain")]
     Explain {

@@ -22,6 +22,7 @@ use crate::error::OperationError;
 use crate::operations::{Answer, Myself, Operations, RunStream};
 use crate::query::Writer;
 use crate::routes::Media;
+use crate::view::simulation::{AskSimulation, Simulation};
 use crate::view::{
     BlockList, Content, EffectView, Figures, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
     PlaybookView, Preview, Readiness, Reasoned, Rerun, Retry, Rows, RunDecided, RunDetail, RunStarted,
@@ -102,6 +103,18 @@ fn run_part(run: &str) -> Answer<String> {
     }
 }
 
+fn playbook_part(playbook: &str) -> Answer<&str> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !playbook.is_empty() && playbook.bytes().all(fits) {
+        Ok(playbook)
+    } else {
+        Err(OperationError::not_found(format!(
+            "playbook `{}`",
+            crate::request::shown(playbook)
+        )))
+    }
+}
+
 #[async_trait]
 impl Operations<Myself> for Client {
     async fn submit(&self, _: &Myself, submission: Submission) -> Answer<SubmitReport> {
@@ -148,6 +161,11 @@ impl Operations<Myself> for Client {
     async fn playbooks(&self, _: &Myself) -> Answer<Vec<PlaybookView>> {
         let rows: Rows<PlaybookView> = self.get("/api/v1/playbooks").await?;
         Ok(rows.rows)
+    }
+
+    async fn simulate(&self, _: &Myself, playbook: &str, ask: AskSimulation) -> Answer<Simulation> {
+        let path = format!("/api/v1/playbooks/{}/simulation", playbook_part(playbook)?);
+        self.post(&path, &ask).await
     }
 
     async fn start(&self, _: &Myself, request: StartRun) -> Answer<RunStarted> {

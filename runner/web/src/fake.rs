@@ -22,6 +22,7 @@ use crate::error::OperationError;
 use crate::live::{EventSource, Feed, follow};
 use crate::operations::{Answer, Operations, RunStream};
 use crate::timeline::Timeline;
+use crate::view::simulation::{AskSimulation, Simulation};
 use crate::view::{
     BlockList, EffectView, Figures, Finding, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
     MatchWord, PlaybookView, Preview, Readiness, RunDecided, RunDetail, RunStarted, RunVerb, RunView,
@@ -250,6 +251,24 @@ impl Operations for Fake {
     async fn playbooks(&self, caller: &Principal) -> Answer<Vec<PlaybookView>> {
         caller.scope(Permission::See)?;
         Ok(Vec::new())
+    }
+
+    async fn simulate(&self, caller: &Principal, playbook: &str, ask: AskSimulation) -> Answer<Simulation> {
+        caller.scope(Permission::See)?;
+        if let Some(entity) = &ask.entity {
+            seen(
+                caller,
+                Permission::See,
+                entity.as_str(),
+                &format!("entity `{entity}`"),
+            )?;
+        }
+        Ok(Simulation {
+            playbook: playbook.to_owned(),
+            editions: Vec::new(),
+            incidents: Vec::new(),
+            left_out: 0,
+        })
     }
 
     async fn start(&self, caller: &Principal, request: StartRun) -> Answer<RunStarted> {

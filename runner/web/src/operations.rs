@@ -17,6 +17,7 @@ use state::store::{
 };
 
 use crate::error::OperationError;
+use crate::view::simulation::{AskSimulation, Simulation};
 use crate::view::{
     BlockList, EffectView, Figures, IncidentDetail, InquiryDetail, InquiryView, ListKind, MatchView,
     PlaybookView, Preview, Readiness, RunChange, RunDecided, RunDetail, RunStarted, RunVerb, RunView,
@@ -55,6 +56,10 @@ pub trait Operations<Caller: ?Sized + Sync + 'static = Principal>: Send + Sync +
 
     /// Playbooks, by id.
     async fn playbooks(&self, caller: &Caller) -> Answer<Vec<PlaybookView>>;
+
+    /// Tells what a playbook would do about stored incidents, or in what two editions of it differ.
+    /// Nothing is asked of anybody and nothing is stored.
+    async fn simulate(&self, caller: &Caller, playbook: &str, ask: AskSimulation) -> Answer<Simulation>;
 
     /// Starts a playbook by hand. The run exists durably when it returns; it goes on by itself.
     async fn start(&self, caller: &Caller, request: StartRun) -> Answer<RunStarted>;
@@ -164,6 +169,9 @@ impl Operations<Myself> for AsPrincipal {
     }
     async fn playbooks(&self, _: &Myself) -> Answer<Vec<PlaybookView>> {
         self.operations.playbooks(&self.principal).await
+    }
+    async fn simulate(&self, _: &Myself, playbook: &str, ask: AskSimulation) -> Answer<Simulation> {
+        self.operations.simulate(&self.principal, playbook, ask).await
     }
     async fn start(&self, _: &Myself, request: StartRun) -> Answer<RunStarted> {
         self.operations.start(&self.principal, request).await

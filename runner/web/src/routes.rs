@@ -179,6 +179,15 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         method: Verb::Post,
+        path: "/api/v1/playbooks/{playbook}/simulation",
+        door: needs(Permission::See, |call| Box::pin(api::runs::simulate(call))),
+        accepts: &[Media::Json],
+        query: &[],
+        summary: "Tell what a playbook would do about stored incidents, or in what two editions differ",
+        answers: &[(200, "a row for each incident; nothing was done")],
+    },
+    Route {
+        method: Verb::Post,
         path: "/api/v1/runs",
         door: needs(Permission::Start, |call| Box::pin(api::runs::start(call))),
         accepts: &[Media::Json],

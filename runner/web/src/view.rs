@@ -21,6 +21,7 @@ use state::store::{MatchResult, MatchRow, StoreFigures, StoredIncident, StoredUp
 pub mod decision;
 pub mod inquiry;
 pub mod run;
+pub mod simulation;
 
 pub use decision::{
     EffectView, Preview, PreviewEffect, Reasoned, Rerun, Retry, RunDecided, RunVerb, Settle, SettleWord,

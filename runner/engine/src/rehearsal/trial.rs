@@ -326,7 +326,7 @@ fn spent(from: Timestamp, to: Timestamp) -> Span {
 }
 
 /// The effects that a shadow run would have had.
-fn simulated(events: &[Recorded]) -> Vec<Effect> {
+pub(super) fn simulated(events: &[Recorded]) -> Vec<Effect> {
     let intended = |wanted: &state::ids::Path| {
         events.iter().rev().find_map(|recorded| match &recorded.event {
             Event::Intended(intended) if intended.path == *wanted => Some(intended),

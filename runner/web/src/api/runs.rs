@@ -7,6 +7,7 @@ use crate::error::OperationError;
 use crate::problem::json;
 use crate::request::{Answered, Call, shown};
 use crate::view::decision::REASON_CHARACTERS_MAX;
+use crate::view::simulation::AskSimulation;
 use crate::view::{Rows, StartRun};
 
 /// Characters of a whole run id; fewer are a prefix.
@@ -23,6 +24,13 @@ pub(crate) struct Cancel {
 pub(crate) async fn playbooks(call: Call) -> Answered {
     let rows = call.operations().playbooks(&call.principal).await?;
     json(StatusCode::OK, &Rows { rows })
+}
+
+pub(crate) async fn simulate(call: Call) -> Answered {
+    let ask: AskSimulation = call.json()?;
+    let playbook = call.parameter("playbook");
+    let simulation = call.operations().simulate(&call.principal, playbook, ask).await?;
+    json(StatusCode::OK, &simulation)
 }
 
 pub(crate) async fn start(call: Call) -> Answered {
