@@ -102,6 +102,8 @@ pub enum TrialMode {
     Auto,
     /// Reads happen, effects are only recorded.
     Shadow,
+    /// Every effect above `record` waits for a person.
+    Suggest,
 }
 
 /// What the world answers to one step.

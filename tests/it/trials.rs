@@ -106,9 +106,9 @@ fn a_new_project_has_tests_that_pass_and_a_line_for_each_playbook() {
     sortie(folder.path(), &["init", "."]);
     let (code, out, err) = sortie(folder.path(), &["test"]);
     assert_eq!(code, Some(0), "{out}{err}");
-    assert!(out.starts_with(" first-look           8 ok"), "{out}");
+    assert!(out.starts_with(" first-look           9 ok"), "{out}");
     assert!(out.contains("steps 2/2  if-sides 2/2  let-branches 2/2"), "{out}");
-    assert!(err.contains("8 tests, seed "), "{err}");
+    assert!(err.contains("9 tests, seed "), "{err}");
     let (code, by_id, _) = sortie(folder.path(), &["test", "first-look", "-k", "blocked for a day"]);
     assert_eq!(code, Some(0));
     assert!(by_id.starts_with(" first-look           1 ok"), "{by_id}");
@@ -215,7 +215,7 @@ fn results_are_written_for_continuous_integration() {
     let (code, out, _) = sortie(folder.path(), &["test", ".", "--junit", "results.xml"]);
     assert_eq!(code, Some(1), "{out}");
     let xml = std::fs::read_to_string(folder.path().join("results.xml")).unwrap();
-    assert!(xml.contains("tests=\"8\" failures=\"1\" errors=\"0\""), "{xml}");
+    assert!(xml.contains("tests=\"9\" failures=\"1\" errors=\"0\""), "{xml}");
     assert!(
         xml.contains("name=\"&lt;&amp;&quot;&apos; ]]&gt; \u{fffd} blocked\""),
         "{xml}"

@@ -252,16 +252,10 @@ fn mode(reader: &mut Reader<'_>, node: &Node) -> Option<TrialMode> {
     match node.text() {
         Some("auto") => Some(TrialMode::Auto),
         Some("shadow") => Some(TrialMode::Shadow),
-        Some("suggest") => {
-            let finding = reader
-                .error("PB199", &node.place, "the mode `suggest` is not built yet")
-                .help("write `auto` or `shadow`");
-            reader.report(finding);
-            None
-        }
+        Some("suggest") => Some(TrialMode::Suggest),
         _ => {
             let finding = reader
-                .error("PB112", &node.place, "`mode` is `auto` or `shadow`")
+                .error("PB112", &node.place, "`mode` is `auto`, `shadow` or `suggest`")
                 .help("without it a test runs in mode `auto`");
             reader.report(finding);
             None

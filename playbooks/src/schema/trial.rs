@@ -80,7 +80,7 @@ fn part() -> Value {
                 }},
             ]},
         },
-        "mode": {"enum": ["auto", "shadow"], "default": "auto"},
+        "mode": {"enum": ["auto", "shadow", "suggest"], "default": "auto"},
         "started_by": {"type": "string", "description": "The person who starts it by hand; without it the trigger does."},
     })
 }

@@ -170,8 +170,8 @@ const WRONG: &[(&str, &str)] = &[
         "PB199 4:24 the key `undone` is not built yet",
     ),
     (
-        "mode: suggest, expect: {runs: 1}",
-        "PB199 4:21 the mode `suggest` is not built yet",
+        "mode: loud, expect: {runs: 1}",
+        "PB112 4:21 `mode` is `auto`, `shadow` or `suggest` | without it a test runs in mode `auto`",
     ),
     ("expect: {}", "PB112 4:15 `expect` is empty: nothing is proved"),
     (

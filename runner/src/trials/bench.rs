@@ -310,7 +310,8 @@ fn set_up(
     ask: Ask<'_>,
 ) -> Result<Set, Box<Diagnostic>> {
     let layers = file.entity(trial);
-    let (operator, entity) = scenery::set(ask.operator, plan, &layers, ask.registry, folder)?;
+    let mode = file.mode(trial);
+    let (operator, entity) = scenery::set(ask.operator, plan, &layers, mode, ask.registry, folder)?;
     let now = file.clock(trial);
     let (incident, files) = incident::of(&file.incident(trial), plan, &entity, now, folder)?;
     Ok(Set {

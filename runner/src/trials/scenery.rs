@@ -9,7 +9,7 @@ use playbooks::diagnostic::{Diagnostic, Source};
 use playbooks::marking::{EffectClass, Pap, Tlp};
 use playbooks::operator::{Connection, Entity, Guardrails, Operator, Organisation, Resolved, Rollout};
 use playbooks::plan::Plan;
-use playbooks::trial::{Layer, lay_over};
+use playbooks::trial::{Layer, TrialMode, lay_over};
 use playbooks::yaml;
 use serde_json::{Value, json};
 use state::ids::EntityId;
@@ -68,13 +68,19 @@ pub(super) fn set(
     project: Option<&Operator>,
     plan: &Plan,
     layers: &[&Layer],
+    mode: TrialMode,
     catalog: &dyn Catalog,
     folder: &Folder<'_>,
 ) -> Result<(Operator, Entity), Box<Diagnostic>> {
+    let rollout = match mode {
+        TrialMode::Auto => Rollout::Auto,
+        TrialMode::Shadow => Rollout::Shadow,
+        TrialMode::Suggest => Rollout::Suggest,
+    };
     let mut operator = project.cloned().unwrap_or_else(operator);
     operator.guardrails.effects_paused = false;
     let mut entity = entity_of(&operator, plan, layers, folder)?;
-    entity.rollout.insert(plan.id.clone(), Rollout::Auto);
+    entity.rollout.insert(plan.id.clone(), rollout);
     operator.entities.insert(entity.id.clone(), entity.clone());
     stand_in(&mut operator, plan, &entity, catalog);
     Ok((operator, entity))

@@ -247,7 +247,7 @@ fn one_start(
             channel: Channel::Terminal,
         }),
         mode: match scene.file.mode(scene.trial) {
-            TrialMode::Auto => Mode::Auto,
+            TrialMode::Auto | TrialMode::Suggest => Mode::Auto,
             TrialMode::Shadow => Mode::Simulate,
         },
     };
