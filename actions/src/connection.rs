@@ -41,6 +41,22 @@ pub enum Auth {
         /// The password.
         password: SecretString,
     },
+    /// A token that a server of its own gives out for our name and secret (OAuth 2.0, client
+    /// credentials). Fetched through the same door when it is needed, kept in memory only.
+    OAuth2(OAuth2),
+}
+
+/// Where the tokens of a connection come from.
+#[derive(Debug, Clone)]
+pub struct OAuth2 {
+    /// The token endpoint; the only place that ever sees the secret.
+    pub token_url: Url,
+    /// Our name there; not secret.
+    pub client_id: String,
+    /// Our secret there.
+    pub client_secret: SecretString,
+    /// What the token shall be good for, as the server calls it.
+    pub scope: Option<String>,
 }
 
 /// How many calls in how much time.
@@ -87,6 +103,8 @@ pub struct Binding {
     host: String,
     port: u16,
     entity: Option<String>,
+    /// The origin of the server that gives out tokens, when there is one.
+    token_origin: Option<String>,
 }
 
 impl ConnectionSettings {
@@ -119,6 +137,10 @@ impl ConnectionSettings {
                 _ => None,
             })?,
             entity: self.facts.entity.clone(),
+            token_origin: match &self.auth {
+                Auth::OAuth2(oauth) => Some(oauth.token_url.origin().ascii_serialization()),
+                _ => None,
+            },
         })
     }
 }
@@ -134,7 +156,11 @@ impl Binding {
 impl fmt::Display for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entity = self.entity.as_deref().unwrap_or("*");
-        write!(f, "{}://{}:{} for {entity}", self.scheme, self.host, self.port)
+        write!(f, "{}://{}:{} for {entity}", self.scheme, self.host, self.port)?;
+        match &self.token_origin {
+            Some(origin) => write!(f, " with tokens of {origin}"),
+            None => Ok(()),
+        }
     }
 }
 

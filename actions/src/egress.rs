@@ -12,6 +12,7 @@ mod request;
 mod resolver;
 mod secrets;
 mod tls;
+mod token;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,8 @@ pub(crate) use self::request::safe_segment;
 use self::resolver::{NameService, SystemNames, VettedNames};
 pub use self::secrets::SECRET_BYTES_MIN;
 use self::secrets::Scrubber;
+pub use self::token::TOKEN_MARGIN;
+use self::token::{Token, Tokens};
 use crate::action::ActionError;
 use crate::clock::Clock;
 use crate::connection::{Auth, ConnectionProblem, ConnectionSettings};
@@ -63,6 +66,7 @@ pub struct Door {
     client: reqwest::Client,
     names: VettedNames,
     scrubber: Scrubber,
+    tokens: Tokens,
     clock: Arc<dyn Clock>,
 }
 
@@ -86,10 +90,15 @@ impl Door {
         };
         check_address(&settings, &names).map_err(problem)?;
         check_auth(&settings.auth).map_err(problem)?;
+        let token_url = match &settings.auth {
+            Auth::OAuth2(oauth) => Some(&oauth.token_url),
+            _ => None,
+        };
         let over_tls = settings
             .base_url
-            .as_ref()
-            .is_some_and(|url| url.scheme() == "https");
+            .iter()
+            .chain(token_url)
+            .any(|url| url.scheme() == "https");
         let tls = tls::client_config(over_tls, &settings.extra_roots).map_err(problem)?;
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -107,6 +116,7 @@ impl Door {
             .map_err(|error| problem(format!("no client: {}", error.without_url())))?;
         Ok(Self {
             scrubber: Scrubber::of(&settings),
+            tokens: Tokens::default(),
             settings,
             client,
             names,
@@ -168,6 +178,18 @@ impl Door {
     }
 
     async fn send_plainly(&self, request: Request) -> Result<Answer, ActionError> {
+        let answer = match &self.settings.auth {
+            Auth::OAuth2(oauth) => self.exchange_with_token(&request, oauth).await?,
+            _ => self.exchange(&request, None).await?,
+        };
+        match failure::status(&answer, &request.data_statuses, self.clock.now()) {
+            Some(error) => Err(error),
+            None => Ok(answer),
+        }
+    }
+
+    /// Sends a request with what makes us known, and reads the answer, whatever its status.
+    async fn exchange(&self, request: &Request, token: Option<&Token>) -> Result<Answer, ActionError> {
         let base = self
             .settings
             .base_url
@@ -180,7 +202,7 @@ impl Door {
         for (name, value) in request.headers()? {
             headers.insert(name, value);
         }
-        if let Some((name, value)) = self.auth_header()? {
+        if let Some((name, value)) = self.auth_header(token)? {
             headers.insert(name, value);
         }
         let outgoing = self
@@ -188,70 +210,55 @@ impl Door {
             .request(request.method.clone(), url)
             .timeout(timeout)
             .headers(headers);
-        let outgoing = match request.body {
+        let outgoing = match &request.body {
             Body::None => outgoing,
-            Body::Json(body) => outgoing.json(&body),
-            Body::Form(pairs) => outgoing.form(&pairs),
+            Body::Json(body) => outgoing.json(body),
+            Body::Form(pairs) => outgoing.form(pairs),
             Body::Bytes(media_type, bytes) => outgoing
-                .header(http::header::CONTENT_TYPE, media_type)
-                .body(bytes),
+                .header(http::header::CONTENT_TYPE, *media_type)
+                .body(bytes.clone()),
         };
+        let mut answer = self
+            .receive(outgoing, &host, self.settings.answer_bytes_max)
+            .await?;
+        for scrubber in std::iter::once(&self.scrubber).chain(token.map(Token::scrubber)) {
+            answer.headers = scrubbed_headers(scrubber, &answer.headers);
+            answer.body = scrubber.bytes(&answer.body).into_owned();
+        }
+        Ok(answer)
+    }
+
+    /// Sends what was built and reads the whole answer, as it came: our secrets may be in it.
+    async fn receive(
+        &self,
+        outgoing: reqwest::RequestBuilder,
+        host: &str,
+        most: usize,
+    ) -> Result<Answer, ActionError> {
         let mut response = outgoing
             .send()
             .await
             .map_err(|error| failure::transport(&error.without_url()))?;
         if let Some(address) = response.remote_addr() {
-            self.names.vet(&host, address.ip()).map_err(|denied| {
+            self.names.vet(host, address.ip()).map_err(|denied| {
                 ActionError::new(playbooks::action_spec::ErrorKind::Policy, denied.to_string())
             })?;
         }
-        let body = self.read_body(&mut response).await?;
-        let answer = Answer {
+        let body = read_body(&mut response, most).await?;
+        Ok(Answer {
             status: response.status().as_u16(),
-            headers: self.scrubbed_headers(response.headers()),
-            body: self.scrubber.bytes(&body).into_owned(),
-        };
-        match failure::status(&answer, &request.data_statuses, self.clock.now()) {
-            Some(error) => Err(error),
-            None => Ok(answer),
-        }
+            headers: response.headers().clone(),
+            body,
+        })
     }
 
-    /// Reads the decompressed body through a counter.
-    async fn read_body(&self, response: &mut reqwest::Response) -> Result<Vec<u8>, ActionError> {
-        let most = self.settings.answer_bytes_max;
-        let too_large = || ActionError::bad_answer(format!("the answer is larger than {most} bytes"));
-        let announced = response.content_length().unwrap_or(0);
-        if usize::try_from(announced).unwrap_or(usize::MAX) > most {
-            return Err(too_large());
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| failure::transport(&error.without_url()))?
-        {
-            if body.len() + chunk.len() > most {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
-
-    fn scrubbed_headers(&self, headers: &HeaderMap) -> HeaderMap {
-        headers
-            .iter()
-            .filter_map(|(name, value)| {
-                let value = HeaderValue::from_bytes(&self.scrubber.bytes(value.as_bytes())).ok()?;
-                Some((name.clone(), value))
-            })
-            .collect()
-    }
-
-    fn auth_header(&self) -> Result<Option<(HeaderName, HeaderValue)>, ActionError> {
+    fn auth_header(&self, token: Option<&Token>) -> Result<Option<(HeaderName, HeaderValue)>, ActionError> {
         let (name, text) = match &self.settings.auth {
             Auth::None => return Ok(None),
+            Auth::OAuth2(_) => {
+                let token = token.ok_or_else(|| ActionError::invalid("the connection has no token yet"))?;
+                return Ok(Some((AUTHORIZATION, token.header())));
+            }
             Auth::Bearer(token) => (
                 AUTHORIZATION,
                 Zeroizing::new(format!("Bearer {}", token.expose_secret())),
@@ -274,15 +281,55 @@ impl Door {
     }
 }
 
+/// Reads the decompressed body through a counter.
+async fn read_body(response: &mut reqwest::Response, most: usize) -> Result<Vec<u8>, ActionError> {
+    let too_large = || ActionError::bad_answer(format!("the answer is larger than {most} bytes"));
+    let announced = response.content_length().unwrap_or(0);
+    if usize::try_from(announced).unwrap_or(usize::MAX) > most {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| failure::transport(&error.without_url()))?
+    {
+        if body.len() + chunk.len() > most {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn scrubbed_headers(scrubber: &Scrubber, headers: &HeaderMap) -> HeaderMap {
+    headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let value = HeaderValue::from_bytes(&scrubber.bytes(value.as_bytes())).ok()?;
+            Some((name.clone(), value))
+        })
+        .collect()
+}
+
 /// Where the connection leads, judged once the settings are read. Names are judged when they are
 /// looked up.
 fn check_address(settings: &ConnectionSettings, names: &VettedNames) -> Result<(), String> {
-    let Some(url) = &settings.base_url else {
-        return Ok(());
-    };
+    let check = |url: &Url| check_url(url, settings.allow_http, names);
+    if let Auth::OAuth2(oauth) = &settings.auth {
+        let over_http = |url: &Url| matches!(url.scheme(), "https" | "http");
+        if !over_http(&oauth.token_url) || !settings.base_url.as_ref().is_none_or(over_http) {
+            return Err("tokens are for https:// connections".to_owned());
+        }
+        check(&oauth.token_url).map_err(|problem| format!("token_url: {problem}"))?;
+    }
+    settings.base_url.as_ref().map_or(Ok(()), check)
+}
+
+fn check_url(url: &Url, allow_http: bool, names: &VettedNames) -> Result<(), String> {
     match url.scheme() {
         "https" | "smtp" | "smtps" => {}
-        "http" if settings.allow_http => {}
+        "http" if allow_http => {}
         "http" => return Err("http:// sends secrets in the open; use https:// or set allow_http".to_owned()),
         other => {
             return Err(format!(
@@ -313,6 +360,7 @@ fn check_auth(auth: &Auth) -> Result<(), String> {
     let secret = match auth {
         Auth::None => return Ok(()),
         Auth::Bearer(secret) | Auth::Basic { password: secret, .. } => secret,
+        Auth::OAuth2(oauth) => &oauth.client_secret,
         Auth::Header { name, value } => {
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a header name"))?;
             value

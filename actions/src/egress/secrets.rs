@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::connection::{Auth, ConnectionSettings};
@@ -49,15 +49,27 @@ impl Scrubber {
                 let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
                 add_forms(&mut needles, &pair);
             }
+            Auth::OAuth2(oauth) => add_forms(&mut needles, oauth.client_secret.expose_secret()),
         }
         for secret in settings.secrets.values() {
             add_forms(&mut needles, secret.expose_secret());
         }
+        Self::looking_for(needles, &settings.facts.name)
+    }
+
+    /// Knows one secret of a connection that is not among its settings, such as a token.
+    pub(super) fn of_one(secret: &SecretString, connection: &str) -> Self {
+        let mut needles = Vec::new();
+        add_forms(&mut needles, secret.expose_secret());
+        Self::looking_for(needles, connection)
+    }
+
+    fn looking_for(mut needles: Vec<Zeroizing<Vec<u8>>>, connection: &str) -> Self {
         needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
         needles.dedup();
         Self {
             needles,
-            replacement: format!("[secret:connection/{}]", settings.facts.name),
+            replacement: format!("[secret:connection/{connection}]"),
         }
     }
 

@@ -71,7 +71,7 @@ fn connection(sheet: &mut Sheet, field: &Field, around: Surroundings<'_>) -> Opt
         .get(sheet, "base_url")
         .and_then(|node| base_url(sheet, node, allow_http));
     let provider = facts.as_ref().map(|facts| facts.provider.as_str());
-    let auth = secrets::auth(sheet, &mut table, provider, around);
+    let auth = secrets::auth(sheet, &mut table, provider, allow_http, around);
     let secrets = table
         .get(sheet, "secrets")
         .map(|node| secrets::named(sheet, node, around));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actions::connection::Auth;
 use actions::connection::provider::present;
+use actions::connection::{Auth, OAuth2};
 use playbooks::yaml::Node;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,6 +18,8 @@ use crate::config::values;
 const USERNAME_CHARACTERS_MAX: usize = 320;
 /// Characters of a header's name, and of what stands before a secret in it.
 const HEADER_CHARACTERS_MAX: usize = 64;
+/// Characters of the scope of a token.
+const SCOPE_CHARACTERS_MAX: usize = 1_000;
 
 /// Headers that belong to the transport.
 const TRANSPORT_HEADERS: &[&str] = &[
@@ -35,6 +37,7 @@ pub(super) fn auth(
     sheet: &mut Sheet,
     table: &mut Table<'_>,
     provider: Option<&str>,
+    allow_http: bool,
     around: Surroundings<'_>,
 ) -> Auth {
     let username = table
@@ -49,7 +52,12 @@ pub(super) fn auth(
         }
         (None, Some(explicit)) => {
             let path = table.name("auth");
-            header(sheet, &path, explicit, around).unwrap_or_default()
+            let auth = if explicit.get("token_url").is_some() {
+                tokens(sheet, &path, explicit, allow_http, around)
+            } else {
+                header(sheet, &path, explicit, around)
+            };
+            auth.unwrap_or_default()
         }
         (Some(node), None) => match fetch(sheet, node, around) {
             None => Auth::None,
@@ -78,6 +86,37 @@ fn header(sheet: &mut Sheet, path: &str, node: &Node, around: Surroundings<'_>) 
         None => secret,
     };
     Some(Auth::Header { name: name?, value })
+}
+
+/// Reads `auth = { token_url, client_id, scope, secret }`: a token that a server gives out for our
+/// name and secret (OAuth 2.0, client credentials).
+fn tokens(
+    sheet: &mut Sheet,
+    path: &str,
+    node: &Node,
+    allow_http: bool,
+    around: Surroundings<'_>,
+) -> Option<Auth> {
+    let mut table = sheet.table(path, node)?;
+    let token_url = table
+        .need(sheet, "token_url")
+        .and_then(|node| super::base_url(sheet, node, allow_http));
+    let client_id = table
+        .need(sheet, "client_id")
+        .and_then(|node| sheet.line(node, USERNAME_CHARACTERS_MAX));
+    let scope = table
+        .get(sheet, "scope")
+        .and_then(|node| sheet.line(node, SCOPE_CHARACTERS_MAX));
+    let secret = table
+        .need(sheet, "secret")
+        .and_then(|node| fetch(sheet, node, around));
+    table.close(sheet);
+    Some(Auth::OAuth2(OAuth2 {
+        token_url: token_url?,
+        client_id: client_id?,
+        client_secret: secret?,
+        scope,
+    }))
 }
 
 fn header_name(sheet: &mut Sheet, node: &Node) -> Option<String> {

@@ -118,3 +118,51 @@ fn a_user_name_makes_a_login_and_a_prefix_stands_before() {
             .contains("both")
     );
 }
+
+#[test]
+fn a_token_url_asks_another_server_for_tokens() {
+    let tokens = "token_url = \"https://login.example/t/token\", client_id = \"sortie\"";
+    let mut project = connection(&format!(
+        "auth = {{ {tokens}, scope = \"api/.default\", secret = \"env:KEY\" }}"
+    ));
+    assert!(project.read(Purpose::Check).is_ok());
+    assert_eq!(project.findings(), ["CF109 9: the environment has no KEY"]);
+    project.environment = [("KEY", "value")].into_iter().collect();
+    let settings = project.settings();
+    let Auth::OAuth2(oauth) = &settings.connections[0].auth else {
+        panic!("{settings:?}");
+    };
+    assert_eq!(oauth.token_url.as_str(), "https://login.example/t/token");
+    assert_eq!(oauth.client_id, "sortie");
+    assert_eq!(oauth.scope.as_deref(), Some("api/.default"));
+    assert_eq!(oauth.client_secret.expose_secret(), "value");
+    for (line, problem) in [
+        (
+            "token_url = \"https://login.example/\", secret = \"env:K\"",
+            "no `client_id`",
+        ),
+        (
+            "token_url = \"http://login.example/\", client_id = \"a\", secret = \"env:K\"",
+            "not encrypted",
+        ),
+        (
+            "token_url = \"https://u:hunter2@login.example/\", client_id = \"a\", secret = \"env:K\"",
+            "password in it",
+        ),
+        (
+            "token_url = \"https://login.example/\", client_id = \"a\", secret = \"hunter2\"",
+            "secret",
+        ),
+        (
+            "token_url = \"https://login.example/\", client_id = \"a\", header = \"X\", secret = \"env:K\"",
+            "header",
+        ),
+    ] {
+        let findings = connection(&format!("auth = {{ {line} }}")).findings();
+        assert!(
+            findings.iter().any(|finding| finding.contains(problem)),
+            "{line}: {findings:?}"
+        );
+        assert!(!findings.concat().contains("hunter2"));
+    }
+}
