@@ -108,7 +108,7 @@ pub enum HouseChange {
     },
     /// A measure is in force.
     PutMeasure {
-        /// `ip`, `domain`, `url`.
+        /// `ip`, `domain`, `url`, `hash`.
         kind: &'static str,
         /// Canonical target.
         target: String,
@@ -122,7 +122,7 @@ pub enum HouseChange {
     },
     /// Measures on a target are lifted, on the same connection.
     LiftMeasures {
-        /// `ip`, `domain`, `url`.
+        /// `ip`, `domain`, `url`, `hash`.
         kind: &'static str,
         /// Canonical target.
         target: String,

@@ -4,6 +4,8 @@
 //! decision, made before anything here runs.
 
 use ipnet::IpNet;
+use playbooks::types::TextForm;
+use playbooks::values::canonical_text;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -11,6 +13,7 @@ use crate::action::{ActionError, Call};
 use crate::arguments;
 use crate::extract::observables::canonical_domain;
 
+pub(crate) mod indicators;
 pub(crate) mod list;
 pub(crate) mod opnsense;
 pub(crate) mod specs;
@@ -18,9 +21,9 @@ pub(crate) mod specs;
 /// What a block is about, in its canonical form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// `ip`, `domain` or `url`; also the name of the list it belongs to. A prefix is an `ip`.
+    /// `ip`, `domain`, `url` or `hash`; also the name of the list it belongs to. A prefix is an `ip`.
     pub(crate) kind: &'static str,
-    /// The input it came in: `ip`, `cidr`, `domain`, `url`.
+    /// The input it came in: `ip`, `cidr`, `domain`, `url`, `hash`.
     pub(crate) input: &'static str,
     /// The canonical value.
     pub(crate) value: String,
@@ -51,6 +54,11 @@ impl Target {
                     .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
                     .ok_or_else(|| refuse("url", text))?;
                 ("url", "url", url.to_string())
+            }
+            "hash" => {
+                let text = arguments::text(call, "hash")?;
+                let hash = canonical_text(text, TextForm::Hash).map_err(|_| refuse("hash", text))?;
+                ("hash", "hash", hash)
             }
             "ip" => match (
                 arguments::optional_text(call, "ip")?,

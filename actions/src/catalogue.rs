@@ -10,14 +10,18 @@ use playbooks::action_spec::ActionSpec;
 
 use crate::action::Action;
 use crate::ask::People;
+use crate::block::indicators::Indicators;
 use crate::block::list::PullList;
 use crate::block::opnsense;
+use crate::edr::defender::{self, Order};
 use crate::extract::ExtractObservables;
 use crate::extract::mail::ExtractMail;
+use crate::identity::entra;
 use crate::incident_update::IncidentUpdate;
 use crate::notify::mail::{NotifyEntity, NotifyReporter};
 use crate::notify::mattermost::Mattermost;
 use crate::notify::team_mail::TeamMail;
+use crate::takedown::TakedownRequest;
 use crate::ticket::{thehive, zammad};
 
 pub(crate) mod contract;
@@ -36,8 +40,15 @@ pub fn capabilities() -> IndexMap<String, Arc<ActionSpec>> {
         .chain([http_request::spec()])
         .chain(crate::notify::specs::specs())
         .chain(crate::block::specs::specs())
+        .chain(crate::block::specs::file_specs())
+        .chain(crate::edr::specs::specs())
+        .chain(crate::identity::specs::specs())
         .chain(crate::ticket::specs::specs())
-        .chain([crate::ask::spec(), crate::incident_update::spec()])
+        .chain([
+            crate::takedown::spec(),
+            crate::ask::spec(),
+            crate::incident_update::spec(),
+        ])
         .map(|spec| (spec.name.clone(), Arc::new(spec)))
         .collect()
 }
@@ -65,5 +76,24 @@ pub fn house_and_rest_actions() -> Vec<Arc<dyn Action>> {
         Arc::new(zammad::AddNote::new()),
         Arc::new(IncidentUpdate::new()),
     ];
-    others.into_iter().chain(pull_list).chain(firewalls).collect()
+    others
+        .into_iter()
+        .chain(pull_list)
+        .chain(firewalls)
+        .chain(tenant_actions())
+        .collect()
+}
+
+/// The providers for an entity's own tenants of Microsoft, and the mail to strangers.
+pub(crate) fn tenant_actions() -> Vec<Arc<dyn Action>> {
+    let mut all: Vec<Arc<dyn Action>> = vec![Arc::new(TakedownRequest::new())];
+    for order in Order::both() {
+        all.push(Arc::new(order));
+    }
+    for indicators in Indicators::both() {
+        all.push(Arc::new(indicators));
+    }
+    all.extend(defender::readers());
+    all.extend(entra::actions());
+    all
 }

@@ -13,14 +13,18 @@ mod cache;
 pub mod catalogue;
 pub mod clock;
 pub mod connection;
+mod edr;
 pub mod egress;
 mod enrich;
 mod extract;
 mod http_request;
+mod identity;
 mod incident_update;
 mod notify;
+mod odata;
 mod rate;
 pub mod registry;
+mod takedown;
 mod ticket;
 
 #[cfg(test)]

@@ -204,6 +204,13 @@ pub struct ActionSpec {
     pub example: (serde_json::Value, serde_json::Value),
 }
 
+impl ActionSpec {
+    /// Whether it writes to people of neither house: then the language is ours, not the entity's.
+    pub fn mails_strangers(&self) -> bool {
+        self.renders_mail && self.exposure == Exposure::Public
+    }
+}
+
 /// What a provider declares about its way to fulfil one capability.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSpec {

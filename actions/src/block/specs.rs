@@ -26,6 +26,64 @@ pub(crate) fn specs() -> [ActionSpec; 6] {
     ]
 }
 
+/// The contracts of the family that no list of ours can hold: devices fetch addresses and names,
+/// files are the EDR's.
+pub(crate) fn file_specs() -> [ActionSpec; 2] {
+    const HASH: &str = "dc0ade0c95d6db98882bc8fa6707e64353cd6f7767ff48d6a81a6c2aef21c608";
+    let block = Contract::new(
+        "block.hash",
+        "Keeps a file from running on the entity's machines.",
+        EffectClass::Contain,
+        Exposure::Active,
+    )
+    .input(
+        "hash",
+        Type::Text(TextForm::Hash),
+        Sink::Json,
+        "The file: MD5, SHA-1 or SHA-256.",
+    )
+    .input(
+        "reason",
+        Type::String,
+        Sink::Plain,
+        "Why, for the people who meet the block.",
+    )
+    .block_end()
+    .output("hash", Type::Text(TextForm::Hash))
+    .output("list", Type::String)
+    .discloses(&["hash"])
+    .natural_key(&["hash"])
+    .inverse("unblock.hash")
+    .example(
+        json!({"hash": HASH, "reason": "MW-2026-00102", "for": "30d"}),
+        json!({"hash": HASH, "list": "indicators"}),
+    );
+    let unblock = Contract::new(
+        "unblock.hash",
+        "Takes back the block of a file.",
+        EffectClass::Contain,
+        Exposure::None,
+    )
+    .input(
+        "hash",
+        Type::Text(TextForm::Hash),
+        Sink::Json,
+        "The file to let run again.",
+    )
+    .input(
+        "reason",
+        Type::String.optional(),
+        Sink::Plain,
+        "Why it is taken back.",
+    )
+    .output("hash", Type::Text(TextForm::Hash))
+    .discloses(&["hash"])
+    .natural_key(&["hash"])
+    .no_inverse_because(UNBLOCK_STAYS)
+    .example(json!({"hash": HASH}), json!({"hash": HASH}));
+    [block, unblock]
+}
+
 fn block_ip() -> ActionSpec {
     Contract::new(
         "block.ip",

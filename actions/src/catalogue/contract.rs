@@ -117,6 +117,12 @@ impl Contract {
         self
     }
 
+    /// Sets the longest time of one attempt.
+    pub(crate) fn timeout(mut self, timeout: Span) -> Self {
+        self.spec.timeout = timeout;
+        self
+    }
+
     /// Adds a failure that is tried again.
     pub(crate) fn retry_on(mut self, kind: ErrorKind) -> Self {
         self.spec.retry.errors.push(kind);

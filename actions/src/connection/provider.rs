@@ -12,6 +12,8 @@ pub fn public_address(provider: &str) -> Option<&'static str> {
     Some(match provider {
         "virustotal" => "https://www.virustotal.com/api/v3",
         "abuseipdb" => "https://api.abuseipdb.com/api/v2",
+        "defender" => "https://api.security.microsoft.com",
+        "entra" => "https://graph.microsoft.com/v1.0",
         "urlhaus" => "https://urlhaus-api.abuse.ch/v1",
         _ => return None,
     })

@@ -25,15 +25,15 @@ const MAIL_CEILING: Tlp = Tlp::AmberStrict;
 
 /// What the engine rendered at intent.
 #[derive(Debug, Deserialize)]
-struct Rendered {
-    subject: String,
-    text: String,
-    language: String,
-    tlp: Tlp,
+pub(crate) struct Rendered {
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) language: String,
+    pub(crate) tlp: Tlp,
 }
 
 impl Rendered {
-    fn of(call: &Call) -> Result<Self, ActionError> {
+    pub(crate) fn of(call: &Call) -> Result<Self, ActionError> {
         let rendered = call.arguments.get("rendered").cloned().unwrap_or_default();
         serde_json::from_value(rendered)
             .map_err(|error| ActionError::invalid(format!("the mail was not rendered: {error}")))
@@ -198,7 +198,7 @@ fn compose(call: &Call, recipient: &Recipient) -> Result<Composed, ActionError> 
 }
 
 /// A mail is handed over once: a relay neither folds a second one nor can be asked for the first.
-pub(super) fn smtp(capability: &str, discloses_to: &str) -> ProviderSpec {
+pub(crate) fn smtp(capability: &str, discloses_to: &str) -> ProviderSpec {
     ProviderSpec {
         capability: capability.to_owned(),
         provider: "smtp".to_owned(),
@@ -209,6 +209,6 @@ pub(super) fn smtp(capability: &str, discloses_to: &str) -> ProviderSpec {
     }
 }
 
-pub(super) fn cannot_tell() -> Probe {
+pub(crate) fn cannot_tell() -> Probe {
     Probe::CannotTell("a mail relay cannot be asked whether it took a mail".to_owned())
 }

@@ -51,5 +51,6 @@ pub(super) fn actions() -> Vec<Arc<dyn Action>> {
     }
     all.extend(enrich::actions());
     all.extend(http_request::actions());
+    all.extend(crate::catalogue::tenant_actions());
     all
 }

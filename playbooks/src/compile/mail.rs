@@ -61,7 +61,7 @@ pub(super) fn params_of(
         let params = load(work, &field.value, &name, templates);
         templates.params.insert(name.clone(), params);
     }
-    languages(work, &field.value, &name);
+    languages(work, &field.value, &name, action);
     templates.params.get(&name).cloned().flatten()
 }
 
@@ -125,7 +125,7 @@ fn load(work: &mut Work<'_>, node: &Node, name: &str, templates: &mut Templates)
 }
 
 /// Whether the template exists in the language of every entity where the playbook runs.
-fn languages(work: &mut Work<'_>, node: &Node, name: &str) {
+fn languages(work: &mut Work<'_>, node: &Node, name: &str, action: &ActionSpec) {
     let Some(operator) = work.environment.operator else {
         return;
     };
@@ -135,6 +135,22 @@ fn languages(work: &mut Work<'_>, node: &Node, name: &str) {
         .templates
         .keys()
         .any(|key| key.starts_with(&format!("{name}.")));
+    let ours = operator.organisation.language.as_str();
+    if action.mails_strangers() {
+        if any && !exists(ours) {
+            let finding = work
+                .error(
+                    "PB602",
+                    &node.place,
+                    format!(
+                        "`{name}` is not there in our own language `{ours}`, in which we write to others"
+                    ),
+                )
+                .help(format!("add `templates/{name}.{ours}.hbs`"));
+            work.report(finding);
+        }
+        return;
+    }
     let missing: Vec<&Entity> = served(work, operator)
         .filter(|entity| !exists(&entity.language))
         .collect();

@@ -49,12 +49,13 @@ pub(crate) fn render(
     arguments: &Map<String, Value>,
     around: &Surroundings<'_>,
     run: &Run,
+    to_strangers: bool,
 ) -> Result<Value, Unresolved> {
     let name = arguments
         .get("template")
         .and_then(Value::as_str)
         .ok_or_else(|| Unresolved::Failed("no `template` is named".to_owned()))?;
-    let (language, template) = choose(plan, name, around)
+    let (language, template) = choose(plan, name, around, to_strangers)
         .ok_or_else(|| Unresolved::Failed(format!("there is no template `{name}` in any language")))?;
     let empty = Map::new();
     let given = arguments
@@ -76,12 +77,20 @@ pub(crate) fn render(
     }))
 }
 
-/// The entity's language, else ours, else the first there is.
-fn choose<'a>(plan: &'a Plan, name: &str, around: &Surroundings<'_>) -> Option<(String, &'a MailTemplate)> {
-    let wanted = [
+/// The entity's language, else ours, else the first there is. To strangers ours comes first.
+fn choose<'a>(
+    plan: &'a Plan,
+    name: &str,
+    around: &Surroundings<'_>,
+    to_strangers: bool,
+) -> Option<(String, &'a MailTemplate)> {
+    let mut wanted = [
         around.entity.language.as_str(),
         around.operator.organisation.language.as_str(),
     ];
+    if to_strangers {
+        wanted.reverse();
+    }
     let by_language = wanted.into_iter().find_map(|language| {
         let template = plan.templates.get(&format!("{name}.{language}"))?;
         Some((language.to_owned(), template))

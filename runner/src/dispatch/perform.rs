@@ -305,7 +305,7 @@ fn update(
 
 /// The kind of a measure as actions write it.
 fn kind_of(kind: &str) -> &'static str {
-    ["ip", "domain", "url"]
+    ["ip", "domain", "url", "hash"]
         .into_iter()
         .find(|known| *known == kind)
         .unwrap_or_default()

@@ -176,8 +176,16 @@ impl Draft<'_> {
         }
         complete(&step.action, &arguments).map_err(NoArguments::Broken)?;
         if step.action.renders_mail {
-            let rendered =
-                mail::render(self.plan, &names, &arguments, self.around, &self.run).map_err(unresolved)?;
+            let to_strangers = step.action.mails_strangers();
+            let rendered = mail::render(
+                self.plan,
+                &names,
+                &arguments,
+                self.around,
+                &self.run,
+                to_strangers,
+            )
+            .map_err(unresolved)?;
             arguments.insert("rendered".to_owned(), rendered);
         }
         Ok(arguments)

@@ -62,7 +62,7 @@ fn refuse(detail: String) -> Ruled<()> {
 fn named(target: &Target) -> String {
     match target {
         Target::Net(net) => bare(net),
-        Target::Domain(name) | Target::Page(name) => name.clone(),
+        Target::Domain(name) | Target::Page(name) | Target::File(name) => name.clone(),
     }
 }
 
@@ -84,6 +84,7 @@ fn covers(entry: &str, target: &Target) -> bool {
             within(name, &entry) || within(&entry, name)
         }
         Target::Page(name) => within(name, &as_domain(entry)),
+        Target::File(hash) => entry.eq_ignore_ascii_case(hash),
     }
 }
 

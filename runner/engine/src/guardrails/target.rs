@@ -29,6 +29,8 @@ pub(super) enum Target {
     Domain(String),
     /// One URL on a host.
     Page(String),
+    /// One file, by its hash.
+    File(String),
 }
 
 /// Brings the targets among the arguments into canonical form and asks the rules about each.
@@ -86,6 +88,10 @@ fn canonical(argument: &Value, form: TextForm) -> Ruled<Option<(Target, String)>
                 page(&url).ok_or_else(|| refuse("a URL with a host".to_owned()))?,
                 url,
             )
+        }
+        TextForm::Hash => {
+            let hash = spelled(form)?;
+            (Target::File(hash.clone()), hash)
         }
         _ => return Ok(None),
     };
