@@ -41,6 +41,7 @@ mod mattermost;
 mod opnsense;
 mod pages;
 mod smtp;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod thehive;
@@ -83,6 +84,7 @@ struct World {
     thehive: Mutex<thehive::TheHive>,
     mattermost: Mutex<mattermost::Mattermost>,
     opnsense: Mutex<opnsense::Opnsense>,
+    tenant: Mutex<tenant::Tenant>,
     mail_login: Option<(String, String)>,
 }
 
@@ -105,6 +107,7 @@ impl Range {
                 thehive: Mutex::default(),
                 mattermost: Mutex::default(),
                 opnsense: Mutex::new(opnsense::Opnsense::new(&options.aliases)),
+                tenant: Mutex::default(),
                 mail_login: options.mail_login,
             }),
             stop: CancellationToken::new(),
@@ -252,6 +255,7 @@ async fn answer(world: Arc<World>, request: hyper::Request<Incoming>) -> io::Res
         Service::TheHive => lock(&world.thehive).answer(&asked, &world.ledger),
         Service::Mattermost => lock(&world.mattermost).answer(&asked, &world.ledger),
         Service::Opnsense => lock(&world.opnsense).answer(&asked, &world.ledger),
+        Service::Defender | Service::Entra => lock(&world.tenant).answer(service, &asked, &world.ledger),
         Service::Mail => Reply::not_found(),
     };
     match after {

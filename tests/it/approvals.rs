@@ -45,18 +45,23 @@ impl Asking {
     pub(crate) async fn new() -> Self {
         let soc = Soc::new(BINARY).await.unwrap();
         soc.append("sortie.toml", PEOPLE).unwrap();
-        let mut tokens = Vec::new();
-        for (seed, name) in [(40, "karim"), (90, "lea"), (140, "guest")] {
-            let (token, table) = soc::token_of(name, seed).unwrap();
-            soc.append("sortie.toml", &format!("\n{table}\n")).unwrap();
-            std::fs::write(soc.project().join(format!("{name}.token")), &token).unwrap();
-            tokens.push((name, token));
-        }
         let entity = soc.project().join("entities/ville-exemple.yaml");
         let text = std::fs::read_to_string(&entity).unwrap();
         let asks = text.replace("block.ip: {auto: true, max: 7d}", "block.ip: {ask: 1}");
         assert_ne!(asks, text, "the demo's town pre-authorises address blocks");
         std::fs::write(&entity, asks).unwrap();
+        Self::of(soc, &[("karim", 40), ("lea", 90), ("guest", 140)])
+    }
+
+    /// A SOC whose people are set up, with a token of each.
+    pub(crate) fn of(soc: Soc, people: &[(&'static str, u8)]) -> Self {
+        let mut tokens = Vec::new();
+        for (name, seed) in people {
+            let (token, table) = soc::token_of(name, *seed).unwrap();
+            soc.append("sortie.toml", &format!("\n{table}\n")).unwrap();
+            std::fs::write(soc.project().join(format!("{name}.token")), &token).unwrap();
+            tokens.push((*name, token));
+        }
         Self { soc, tokens }
     }
 

@@ -12,9 +12,10 @@ use runner::config::Purpose;
 use runner::range::{Options, Range};
 use runner::{demo, library, project};
 use serde_json::{Value, json};
-use state::event::Event;
+use state::event::{Event, RunStatus};
 use state::store::{PageRequest, RunFilter};
 use tempfile::TempDir;
+use tests::tenants;
 use web::Operations as _;
 use web::operations::Myself;
 use web::view::{Content, RunDetail, StepState, Submission};
@@ -69,10 +70,15 @@ impl Example {
             playbooks.join(format!("{}.yaml", self.id)),
         )
         .unwrap();
-        let file = folder.path().join(format!("entities/{}.yaml", demo::ENTITY));
-        let entity = std::fs::read_to_string(&file).unwrap();
-        let (before, _) = entity.split_once("rollout:").unwrap();
-        std::fs::write(&file, format!("{before}rollout: {{{}: auto}}\n", self.id)).unwrap();
+        for template in std::fs::read_dir(self.folder.join("templates/mail"))
+            .into_iter()
+            .flatten()
+        {
+            let template = template.unwrap();
+            let copy = folder.path().join("templates/mail").join(template.file_name());
+            std::fs::copy(template.path(), copy).unwrap();
+        }
+        tenants::equip(folder.path(), range, &self.id).unwrap();
         folder
     }
 
@@ -80,7 +86,7 @@ impl Example {
         let (content, file) = if self.folder.join("incident.eml").is_file() {
             (Content::Mail, "incident.eml")
         } else {
-            (Content::Mapper("suricata".to_owned()), "incident.json")
+            (Content::Mapper("auto".to_owned()), "incident.json")
         };
         Submission {
             content,
@@ -94,7 +100,7 @@ impl Example {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Runs it against the range; the app that did, and the run.
+    /// Runs it against the range, until it is over or waits for people; the app that did, and the run.
     async fn run(&self, folder: &TempDir) -> (App, RunDetail) {
         let settings = project::read(folder.path(), Purpose::Serve).unwrap();
         let app = App::open_with(settings, |store| store).await.unwrap();
@@ -112,7 +118,7 @@ impl Example {
                 .unwrap()
                 .rows;
             if let [run] = runs.as_slice()
-                && run.status.is_over()
+                && (run.status.is_over() || run.status == RunStatus::Waiting)
             {
                 let detail = operations.run(&Myself, run.id.as_str()).await.unwrap();
                 return (app, detail);
@@ -162,7 +168,7 @@ fn outcome(detail: &RunDetail, expected: &Value) -> Value {
 async fn every_example_does_what_it_says() {
     for example in examples() {
         let range = Range::start(Options {
-            knowledge: demo::knowledge(),
+            knowledge: tenants::knowledge(),
             ..Options::default()
         })
         .await
@@ -181,7 +187,7 @@ async fn every_example_does_what_it_says() {
 async fn every_example_compiles_where_it_lies_and_stands_the_drills() {
     for example in examples() {
         let range = Range::start(Options {
-            knowledge: demo::knowledge(),
+            knowledge: tenants::knowledge(),
             ..Options::default()
         })
         .await

@@ -28,6 +28,7 @@ mod setbacks;
 mod shadow;
 mod simulate;
 mod tenancy;
+mod tenants;
 mod trials;
 mod undo;
 

@@ -8,3 +8,4 @@ pub mod kill_at;
 pub mod load;
 pub mod samples;
 pub mod soc;
+pub mod tenants;

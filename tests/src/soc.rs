@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use runner::demo;
-use runner::range::{Options, Range};
+use runner::range::{Knowledge, Options, Range};
 use state::access::{Permission, Person, Reach, TOKEN_RANDOM_BYTES, TokenGrant, TokenRecord};
 use state::event::RunStatus;
 use state::ids::EntityId;
@@ -45,9 +45,14 @@ pub struct Process {
 impl Soc {
     /// A fresh SOC. `binary` is the path of `sortie-under-test`.
     pub async fn new(binary: &str) -> io::Result<Self> {
+        Self::knowing(binary, demo::knowledge()).await
+    }
+
+    /// The same, where the look-up services know other things.
+    pub async fn knowing(binary: &str, knowledge: Knowledge) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let range = Range::start(Options {
-            knowledge: demo::knowledge(),
+            knowledge,
             ..Options::default()
         })
         .await?;

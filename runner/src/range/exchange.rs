@@ -34,6 +34,10 @@ pub enum Service {
     Mattermost,
     /// `OPNsense`, `Basic`.
     Opnsense,
+    /// Microsoft Defender for Endpoint, `Bearer` with a token of `oauth2/token`.
+    Defender,
+    /// Microsoft Entra ID, `Bearer` with a token of `oauth2/token`.
+    Entra,
     /// The mail sink; speaks SMTP, not HTTP.
     Mail,
 }
@@ -49,6 +53,8 @@ impl Service {
         Self::TheHive,
         Self::Mattermost,
         Self::Opnsense,
+        Self::Defender,
+        Self::Entra,
     ];
 
     /// The first part of its paths.
@@ -62,6 +68,8 @@ impl Service {
             Self::TheHive => "thehive",
             Self::Mattermost => "mattermost",
             Self::Opnsense => "opnsense",
+            Self::Defender => "defender",
+            Self::Entra => "entra",
             Self::Mail => "mail",
         }
     }

@@ -22,8 +22,11 @@ use crate::odata;
 
 /// How long after a call an order may be missing in the list of orders.
 const SETTLE: Span = Span::seconds(30);
-/// Looks at an order in one attempt, spread over three quarters of its time.
-const LOOKS: u32 = 15;
+/// The first look at an order comes after this part of the attempt's time, each further one after
+/// twice as long, until looks are [`LONGEST_PAUSE`] apart.
+const FIRST_PAUSE: u32 = 120;
+/// See [`FIRST_PAUSE`].
+const LONGEST_PAUSE: u32 = 12;
 /// Characters of a comment before our marker.
 const COMMENT_CHARS_MAX: usize = 300;
 
@@ -131,8 +134,9 @@ impl Order {
         door: &Door,
         mut order: MachineAction,
     ) -> Result<Performed, ActionError> {
-        let pause: Duration = call.timeout.to_std() * 3 / 4 / LOOKS;
-        for _ in 0..LOOKS {
+        let time = call.timeout.to_std();
+        let (mut pause, mut waited) = (time / FIRST_PAUSE, Duration::ZERO);
+        loop {
             match order.standing() {
                 Standing::Done => return Ok(self.done(&order)),
                 Standing::Ended => {
@@ -142,20 +146,21 @@ impl Order {
                     )
                     .certain());
                 }
+                Standing::Open if waited + pause > time * 3 / 4 => {
+                    return Err(ActionError::new(
+                        ErrorKind::Offline,
+                        format!(
+                            "the machine has not taken the order yet ({}); Defender keeps it until the machine is online",
+                            order.status
+                        ),
+                    ));
+                }
                 Standing::Open => tokio::time::sleep(pause).await,
             }
+            waited += pause;
+            pause = (pause * 2).min(time / LONGEST_PAUSE);
             let request = Request::get("api/machineactions").segment(order.id.clone());
             order = door.send(request).await.map_err(doubtful)?.json_as()?;
-        }
-        match order.standing() {
-            Standing::Done => Ok(self.done(&order)),
-            _ => Err(ActionError::new(
-                ErrorKind::Offline,
-                format!(
-                    "the machine has not taken the order yet ({}); Defender keeps it until the machine is online",
-                    order.status
-                ),
-            )),
         }
     }
 

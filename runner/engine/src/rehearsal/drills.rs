@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use playbooks::action_spec::ErrorKind;
+use playbooks::action_spec::{ASK_HUMAN, ErrorKind};
 use state::event::{Event, Intended, Outcome, ProbeAnswer, Recorded, Started};
 
 use super::{End, Ledger, Rehearsal, Stage, World};
@@ -138,7 +138,8 @@ fn steps_of(events: &[Recorded]) -> Vec<String> {
     events
         .iter()
         .filter_map(|recorded| match &recorded.event {
-            Event::Intended(intended) => Some(intended.path.step.to_string()),
+            // People answer a question; the world has nothing to do for it.
+            Event::Intended(intended) if intended.action != ASK_HUMAN => Some(intended.path.step.to_string()),
             _ => None,
         })
         .filter(|step| seen.insert(step.clone()))
