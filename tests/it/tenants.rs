@@ -9,7 +9,7 @@ use state::event::RunStatus;
 use tests::soc::{self, Soc};
 use tests::tenants;
 use web::operations::Myself;
-use web::view::{Content, InquiryView, RunView, SayToInquiry};
+use web::view::{InquiryView, RunView, SayToInquiry};
 use web::{Client, Operations as _};
 
 use crate::BINARY;
