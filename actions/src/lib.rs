@@ -20,7 +20,7 @@ mod extract;
 mod http_request;
 mod identity;
 mod incident_update;
-mod notify;
+pub mod notify;
 mod odata;
 mod rate;
 pub mod registry;

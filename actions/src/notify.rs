@@ -3,6 +3,7 @@
 //! Owns what a message looks like on the wire and who may receive it. The words come rendered
 //! from the engine.
 
+pub mod invitation;
 pub(crate) mod letter;
 pub(crate) mod mail;
 pub(crate) mod mattermost;

@@ -27,6 +27,7 @@ use crate::cache::{Kept, LookupCache};
 use crate::clock::Clock;
 use crate::connection::{ConnectionProblem, ConnectionSettings};
 use crate::enrich::merge::{Heard, merge};
+use crate::notify::invitation::{Invitation, Invite};
 
 /// Bytes of the outputs of one call, as JSON.
 pub const OUTPUT_BYTES_MAX: usize = 5 * 1024 * 1024;
@@ -168,6 +169,27 @@ impl Registry {
             line.call(action.as_ref(), call, files).await?
         };
         checked(spec, performed)
+    }
+
+    /// Tells a person by mail, once, that they are asked. No playbook can ask for it. Returns the
+    /// `Message-ID`.
+    pub async fn invite(
+        &self,
+        call: &Call,
+        connection: &str,
+        invitation: &Invitation,
+        files: &dyn Files,
+    ) -> Result<String, ActionError> {
+        let line = self
+            .lines
+            .get(connection)
+            .ok_or_else(|| ActionError::invalid(format!("there is no connection `{connection}`")))?;
+        let performed = line.call(&Invite::new(invitation), call, files).await?;
+        let message_id = performed
+            .output
+            .get("message_id")
+            .and_then(serde_json::Value::as_str);
+        Ok(message_id.unwrap_or_default().to_owned())
     }
 
     /// What holds if a call happened, or may have: what the register has to know of it, when

@@ -108,6 +108,7 @@ impl Action for TakedownRequest {
             role: ROLE,
             subject: &rendered.subject,
             text: &rendered.text,
+            link: None,
             language: &rendered.language,
             tlp,
             urgent: false,

@@ -95,11 +95,20 @@ impl Default for Approvals {
     }
 }
 
+/// The provider word of a mail relay.
+const MAIL_RELAY: &str = "smtp";
+
 /// A person of the organisation or of an entity, as far as others must know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// Roles: of the organisation, or `<entity>/<role>`.
     pub roles: BTreeSet<String>,
+    /// Where they are told that they are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    /// The entities for which they can sign in and decide. Nobody else is told anything of them.
+    #[serde(default)]
+    pub decides_for: BTreeSet<String>,
 }
 
 /// What an unmarked incident counts as.
@@ -264,6 +273,9 @@ pub struct Operator {
     /// People by name.
     #[serde(default)]
     pub people: BTreeMap<String, Person>,
+    /// The address under which people find the pages, without a slash at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
 }
 
 /// Which connections a step may use.
@@ -280,6 +292,13 @@ pub enum Resolved<'a> {
 }
 
 impl Operator {
+    /// The connection by which people are told that they are asked: the first mail relay, by name,
+    /// that belongs to no entity.
+    pub fn mail_relay(&self) -> Option<&Connection> {
+        let mut relays = self.connections.values();
+        relays.find(|connection| connection.provider == MAIL_RELAY && connection.entity.is_none())
+    }
+
     /// Every role that exists: declared, or had by somebody.
     pub fn all_roles(&self) -> impl Iterator<Item = &str> {
         let had = self.people.values().flat_map(|person| &person.roles);

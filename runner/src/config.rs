@@ -226,10 +226,8 @@ fn read_all(reading: Reading<'_>, path: &Path, source: Source, root: &Node) -> R
         now: reading.now,
     });
     let declared = organisation.as_ref().map(|(_, roles)| roles);
-    let (people, approvals) = people::read(&mut sheet, &mut table, &entities, declared);
-    let tokens = table
-        .get(&mut sheet, "tokens")
-        .map(|node| tokens::tokens(&mut sheet, node, (&entities, &people), reading.now));
+    let (mut people, approvals) = people::read(&mut sheet, &mut table, &entities, declared);
+    let tokens = tokens::read(&mut sheet, &mut table, &entities, &mut people, reading.now);
     let sources = table
         .get(&mut sheet, "sources")
         .map(|node| sources::sources(&mut sheet, node, &entities));
@@ -244,9 +242,10 @@ fn read_all(reading: Reading<'_>, path: &Path, source: Source, root: &Node) -> R
     findings.extend(entity_findings);
     let guardrails = guardrails.unwrap_or_default();
     let parts = (organisation, guardrails, entities, approvals, people);
-    let Some(operator) = operator(parts, &connections, &findings) else {
+    let Some(mut operator) = operator(parts, &connections, &findings) else {
         return Err(Problems { findings });
     };
+    operator.page = Some(listener.page());
     Ok(Settings {
         project: reading.project.to_owned(),
         operator,
@@ -254,7 +253,7 @@ fn read_all(reading: Reading<'_>, path: &Path, source: Source, root: &Node) -> R
         listener,
         data_dir,
         limits: limits.unwrap_or_default(),
-        tokens: tokens.unwrap_or_default(),
+        tokens,
         sources: sources.unwrap_or_default(),
         entity_settings,
         origins,
@@ -284,6 +283,7 @@ fn operator(parts: Parts, connections: &[ConnectionSettings], findings: &[Diagno
         roles,
         approvals,
         people,
+        page: None,
     })
 }
 

@@ -5,7 +5,7 @@
 //! a time; a run that only waits has none and costs one timer entry.
 //!
 //! Map: `parts` it is made of, `starting` and `trigger` give it runs, `worker` works on one,
-//! `perform` sends, `people` decide, `timers` and `expiry` wake it, `lifetime` begins and ends it.
+//! `perform` sends, `letters` tell people, `people` decide, `timers` and `expiry` wake it, `lifetime` begins and ends it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -28,6 +28,7 @@ use actions::clock::Clock;
 mod batch;
 mod budget;
 mod expiry;
+mod letters;
 mod lifetime;
 mod overlap;
 mod parts;
@@ -86,6 +87,7 @@ struct Inner {
     setbacks: setbacks::Setbacks,
     returning: expiry::Returning,
     budget: budget::Budget,
+    letters: letters::Letters,
     kept: Mutex<BTreeSet<String>>,
     feed: Feed,
     tasks: TaskTracker,
@@ -124,6 +126,7 @@ impl Dispatcher {
                 setbacks: setbacks::Setbacks::default(),
                 returning: expiry::Returning::default(),
                 budget: budget::Budget::default(),
+                letters: letters::Letters::default(),
                 kept: Mutex::default(),
                 feed: Feed::default(),
                 tasks: TaskTracker::new(),

@@ -49,6 +49,8 @@ pub enum Channel {
     Terminal,
     /// The HTTP API.
     Api,
+    /// The page of an approval or a question, in a browser.
+    Page,
     /// Sortie itself.
     Engine,
 }
@@ -255,6 +257,13 @@ impl Principal {
     #[must_use]
     pub fn at_the_terminal(mut self) -> Self {
         self.actor.channel = Channel::Terminal;
+        self
+    }
+
+    /// The same principal, known to act on a page in a browser.
+    #[must_use]
+    pub fn on_a_page(mut self) -> Self {
+        self.actor.channel = Channel::Page;
         self
     }
 

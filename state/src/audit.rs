@@ -40,6 +40,8 @@ pub(crate) fn event_kind(event: &Event) -> &'static str {
         Event::OutcomeUnknown { .. } => "outcome.unknown",
         Event::RetryScheduled { .. } => "retry.scheduled",
         Event::Asked(_) => "inquiry.asked",
+        Event::Telling { .. } => "inquiry.telling",
+        Event::Told { .. } => "inquiry.told",
         Event::Replied(_) => "inquiry.replied",
         Event::Escalated { .. } => "inquiry.escalated",
         Event::InquiryClosed { .. } => "inquiry.closed",
@@ -70,6 +72,8 @@ fn event_path(event: &Event) -> Option<Path> {
         Event::Failing { step, .. } => step.as_deref().map(Path::step),
         Event::Started(_)
         | Event::LetSettled { .. }
+        | Event::Telling { .. }
+        | Event::Told { .. }
         | Event::Replied(_)
         | Event::Escalated { .. }
         | Event::InquiryClosed { .. }

@@ -24,7 +24,7 @@ mod status;
 
 pub use cause::{RefusalKind, SkipCause};
 pub use decision::{Inverse, Settlement};
-pub use inquiry::{Inquiry, InquiryEnd, OnTimeout, ProposedEffect, Reply, ReplyWord, Shown, Subject};
+pub use inquiry::{Inquiry, InquiryEnd, OnTimeout, ProposedEffect, Reply, ReplyWord, Shown, Subject, Told};
 pub use status::RunStatus;
 
 /// Position of an event in its run, from 0 without gaps.
@@ -164,6 +164,22 @@ pub enum Event {
     },
     /// People are asked, and steps wait for their reply.
     Asked(Box<Inquiry>),
+    /// People will be told by mail that they are asked, each once. Durable before anything is sent.
+    Telling {
+        /// The inquiry.
+        number: u32,
+        /// Who, by name.
+        people: Vec<String>,
+    },
+    /// What came of telling one of them.
+    Told {
+        /// The inquiry.
+        number: u32,
+        /// Who.
+        person: String,
+        /// The outcome.
+        outcome: Told,
+    },
     /// A person replied.
     Replied(Reply),
     /// Nobody replied in time: more people are asked.

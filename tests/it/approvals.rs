@@ -23,6 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PEOPLE: &str = r#"
 [people.karim]
 roles = ["duty-officer"]
+mail = "karim@cert.example"
 
 [people.lea]
 roles = ["duty-officer", "duty-lead"]
@@ -38,7 +39,7 @@ escalate = ["duty-lead"]
 /// A SOC whose town has its address blocks approved, and the tokens of three people.
 pub(crate) struct Asking {
     pub(crate) soc: Soc,
-    tokens: Vec<(&'static str, String)>,
+    pub(crate) tokens: Vec<(&'static str, String)>,
 }
 
 impl Asking {
@@ -68,6 +69,19 @@ impl Asking {
     pub(crate) fn as_person(&self, name: &str) -> Client {
         let (_, token) = self.tokens.iter().find(|(other, _)| *other == name).unwrap();
         Client::local_as(self.soc.project().join(".sortie/data/sortie.sock"), token).unwrap()
+    }
+
+    /// What a person was told by mail, quoted-printable undone as far as it matters here.
+    pub(crate) fn mails_to(&self, name: &str) -> Vec<String> {
+        let address = format!("{name}@cert.example");
+        let mails = self.soc.range.mailbox().all();
+        let theirs = mails.into_iter().filter(|mail| mail.to.contains(&address));
+        let text = |raw: &[u8]| {
+            String::from_utf8_lossy(raw)
+                .replace("=\r\n", "")
+                .replace("=3D", "=")
+        };
+        theirs.map(|mail| text(&mail.raw)).collect()
     }
 
     pub(crate) async fn serve(&self, kill_at: Option<&str>) -> Process {
@@ -459,6 +473,10 @@ async fn cut_once(place: &str) -> bool {
         .collect();
     assert_eq!(ids, ["A-1"], "{place}: numbers have no gap");
     assert_eq!(blocked(&client).await, "5.1.1.1\n", "{place}");
+    // A mail that was on its way when the process died is not sent again.
+    let letters = asking.mails_to("karim").len();
+    assert!(letters <= 1, "{place}: {letters} mails");
+    assert!(cut || letters == 1, "{place}: nobody was told");
     let repeated = asking.soc.range.ledger().repeated();
     assert!(
         repeated.is_empty(),

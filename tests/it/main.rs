@@ -22,6 +22,7 @@ mod files;
 mod hostile;
 mod intake;
 mod ledger;
+mod letters;
 mod pace;
 mod questions;
 mod setbacks;

@@ -38,6 +38,8 @@ pub(crate) struct Letter<'a> {
     pub(crate) subject: &'a str,
     /// The text.
     pub(crate) text: &'a str,
+    /// A link of our own below the text.
+    pub(crate) link: Option<&'a str>,
     /// Language of the text.
     pub(crate) language: &'a str,
     /// The marking in force.
@@ -76,14 +78,16 @@ impl Letter<'_> {
             .kind(MultiPartKind::Alternative)
             .boundary(format!("=_sortie_{}", self.call.key))
             .singlepart(SinglePart::plain(format!(
-                "{}\n\n{}\n",
+                "{}\n\n{}\n{}",
                 head.join("\n"),
-                body.trim_end()
+                body.trim_end(),
+                self.link.map_or_else(String::new, |link| format!("{link}\n"))
             )))
             .singlepart(SinglePart::html(page(
                 self.language_tag(words),
                 &head,
                 body.trim_end(),
+                self.link,
             )));
         let mut message = Message::builder()
             .from(from.clone())
@@ -169,14 +173,17 @@ fn parsed(address: &str, what: &str) -> Result<Mailbox, ActionError> {
 }
 
 /// The same content as HTML. Its tags are fixed: whatever the text holds, it stays text.
-fn page(language: &str, head: &[String; 2], body: &str) -> String {
+fn page(language: &str, head: &[String; 2], body: &str, link: Option<&str>) -> String {
     let [marking, about] = head.each_ref().map(|line| escaped(line));
     let body = escaped(body);
+    let link = link.map(escaped).map_or_else(String::new, |link| {
+        format!("<p><a href=\"{link}\">{link}</a></p>\n")
+    });
     format!(
         "<!doctype html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>Sortie</title></head>\n\
          <body style=\"font-family:sans-serif\"><p><strong>{marking}</strong><br>{about}</p>\n\
-         <div style=\"white-space:pre-wrap\">{body}</div></body></html>\n"
+         <div style=\"white-space:pre-wrap\">{body}</div>\n{link}</body></html>\n"
     )
 }
 

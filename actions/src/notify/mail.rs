@@ -21,7 +21,7 @@ use crate::extract::observables::canonical_email;
 mod tests;
 
 /// The strictest marking any mail carries. TLP:RED leaves the house on no channel.
-const MAIL_CEILING: Tlp = Tlp::AmberStrict;
+pub(super) const MAIL_CEILING: Tlp = Tlp::AmberStrict;
 
 /// What the engine rendered at intent.
 #[derive(Debug, Deserialize)]
@@ -190,6 +190,7 @@ fn compose(call: &Call, recipient: &Recipient) -> Result<Composed, ActionError> 
         role: &recipient.role,
         subject: &subject,
         text: &text,
+        link: None,
         language: &rendered.language,
         tlp,
         urgent: false,

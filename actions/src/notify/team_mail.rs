@@ -42,6 +42,7 @@ impl Action for TeamMail {
             role: crate::arguments::text(call, "channel")?,
             subject: &text::one_line(first_line, SUBJECT_CHARS_MAX),
             text: &post.text,
+            link: None,
             language: &call.organisation.language,
             tlp: call.tlp,
             urgent: post.urgent,

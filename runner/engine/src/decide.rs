@@ -5,7 +5,7 @@
 
 use playbooks::plan::Plan;
 use state::access::{Actor, Person};
-use state::event::{Event, InquiryEnd, Outcome, ProbeAnswer, ReplyWord, Settlement};
+use state::event::{Event, InquiryEnd, Outcome, ProbeAnswer, ReplyWord, Settlement, Told};
 use state::ids::{Path, RunId};
 
 use crate::run::{Corrupt, Run};
@@ -22,6 +22,7 @@ mod open;
 mod people;
 mod replies;
 mod steps;
+mod telling;
 mod undo;
 
 use draft::Draft;
@@ -70,6 +71,15 @@ pub enum Command {
         comment: Option<String>,
         /// The digest of the effects they saw; of approvals only.
         digest: Option<String>,
+    },
+    /// What came of telling a person that they are asked.
+    Told {
+        /// The inquiry, by its number in the run.
+        number: u32,
+        /// Who.
+        person: String,
+        /// The outcome.
+        outcome: Told,
     },
     /// Somebody wants the run to stop: nothing new starts but `finally`.
     Cancel {

@@ -139,6 +139,8 @@ pub struct Run {
     pub(crate) ask_again: BTreeSet<usize>,
     /// Inquiries that wait for replies, by the end of their time.
     pub(crate) open_inquiries: BTreeSet<(Timestamp, u32)>,
+    /// Mails to people who are asked, of which nothing is known yet.
+    pub(crate) letters: BTreeSet<(u32, String)>,
     pub(crate) stopper: Option<Stopper>,
     pub(crate) failing: Option<Failing>,
     pub(crate) cancel: Option<(Actor, String)>,

@@ -115,6 +115,7 @@ pub(crate) fn operator() -> Operator {
         roles: ["duty".to_owned()].into(),
         approvals: Approvals::default(),
         people: BTreeMap::new(),
+        page: None,
     }
 }
 

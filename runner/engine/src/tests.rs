@@ -25,6 +25,7 @@ mod retries;
 mod schedules;
 mod starting;
 mod targets;
+mod telling;
 mod trials;
 mod undo;
 

@@ -88,6 +88,7 @@ pub(crate) async fn doctor(session: &Session, strict: bool) -> Result<Exit, Exit
         );
     }
     tokens(&mut report, &settings);
+    people(&mut report, &settings);
     playbooks(session, &mut report, &settings)?;
     space(&mut report, &settings.data_dir);
     store(session, &mut report).await;
@@ -132,6 +133,67 @@ fn tokens(report: &mut Report, settings: &crate::config::Settings) {
     report.ok(
         "tokens",
         format!("{sound} good for {TOKEN_DAYS_LEFT} days or more"),
+    );
+}
+
+/// Whether people learn by mail that they are asked.
+fn people(report: &mut Report, settings: &crate::config::Settings) {
+    let operator = &settings.operator;
+    if operator.people.is_empty() {
+        return;
+    }
+    let names = |wanted: &dyn Fn(&playbooks::operator::Person) -> bool| {
+        let found = operator.people.iter().filter(|(_, person)| wanted(person));
+        found
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let silent = names(&|person| person.mail.is_none());
+    let idle = names(&|person| person.mail.is_some() && person.decides_for.is_empty());
+    let Some(relay) = operator.mail_relay() else {
+        return report.warn(
+            "people",
+            "nobody is told by mail that they are asked: no connection is a mail relay",
+            "add a connection with provider = \"smtp\", or look at `sortie approvals list`",
+        );
+    };
+    if !silent.is_empty() {
+        report.warn(
+            "people",
+            format!("not told by mail when they are asked: {silent}"),
+            "add `mail = \"...\"` under [people.NAME]",
+        );
+    }
+    if !idle.is_empty() {
+        report.warn(
+            "people",
+            format!("cannot decide, and are told nothing: {idle}"),
+            "sortie tokens create NAME --person NAME --may see,approve",
+        );
+    }
+    if settings.listener.url.is_none() {
+        report.warn(
+            "people",
+            format!(
+                "mails lead to {}, which is this machine",
+                settings.listener.page()
+            ),
+            "set `url = \"https://...\"` under [server] to the address of the proxy in front",
+        );
+    }
+    let told = operator
+        .people
+        .values()
+        .filter(|person| person.mail.is_some())
+        .count();
+    report.ok(
+        "people",
+        format!(
+            "{told} of {} are told through `{}`",
+            operator.people.len(),
+            relay.name
+        ),
     );
 }
 

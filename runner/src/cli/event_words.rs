@@ -3,7 +3,7 @@
 //! Owns phrasing only. `--json` has everything.
 
 use serde_json::Value;
-use state::event::{Event, Inquiry, Outcome, Recorded, Settlement, Started, Subject};
+use state::event::{Event, Inquiry, Outcome, Recorded, Settlement, Started, Subject, Told};
 use state::ids::Path;
 
 use super::terminal::spent;
@@ -53,9 +53,12 @@ pub(super) fn sentence(recorded: &Recorded) -> String {
         Event::Probed { path, answer, .. } => format!("{path} probed: {}", short_debug(answer)),
         Event::OutcomeUnknown { path, detail, .. } => format!("{path} UNKNOWN: {detail}"),
         Event::RetryScheduled { path, attempt, at } => format!("{path} attempt {attempt} at {at}"),
-        Event::Asked(_) | Event::Replied(_) | Event::Escalated { .. } | Event::InquiryClosed { .. } => {
-            of_people(&recorded.event)
-        }
+        Event::Asked(_)
+        | Event::Telling { .. }
+        | Event::Told { .. }
+        | Event::Replied(_)
+        | Event::Escalated { .. }
+        | Event::InquiryClosed { .. } => of_people(&recorded.event),
         Event::Failing { step, error } => match step {
             Some(step) => format!("failing because of {step}: {error}"),
             None => format!("failing: {error}"),
@@ -196,6 +199,20 @@ fn short(value: &Value) -> String {
 fn of_people(event: &Event) -> String {
     match event {
         Event::Asked(inquiry) => asking(inquiry),
+        Event::Telling { number, people } => {
+            format!("{} will be told by mail of question {number}", people.join(", "))
+        }
+        Event::Told {
+            number,
+            person,
+            outcome,
+        } => match outcome {
+            Told::Sent { message_id } => format!("{person} was told of question {number}: {message_id}"),
+            Told::NotSent { detail } => format!("{person} was not told of question {number}: {detail}"),
+            Told::Unknown { detail } => {
+                format!("{person} may have been told of question {number}: {detail}")
+            }
+        },
         Event::Replied(reply) => {
             let comment = reply.comment.as_ref();
             let comment = comment.map_or_else(String::new, |text| format!(": {text}"));

@@ -22,7 +22,11 @@ pub(crate) async fn serve(session: &Session, arguments: &Serve) -> Result<Exit, 
     } else {
         telemetry::Level::Server
     });
-    let settings = session.settings(crate::config::Purpose::Serve)?;
+    let mut settings = session.settings(crate::config::Purpose::Serve)?;
+    if let Some(address) = arguments.listen {
+        settings.listener.address = address;
+        settings.operator.page = Some(settings.listener.page());
+    }
     let app = open(session, settings).await?;
     let server = listen(session, &app, arguments.listen).await?;
     let address = server.address;
@@ -151,6 +155,10 @@ impl Authentication for Door {
                 None
             }
         }
+    }
+
+    fn unguessable(&self) -> [u8; 32] {
+        std::array::from_fn(|_| rand::random())
     }
 
     fn local(&self, peer: LocalPeer) -> Option<Principal> {

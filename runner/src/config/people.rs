@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use playbooks::marking::EffectClass;
 use playbooks::operator::{Approvals, Entity, Person};
 use playbooks::yaml::{Field, Node};
+use state::access::{Permission, Reach, TokenRecord};
 
 use super::fields::{Sheet, Table, nearest};
 use super::{codes, values};
@@ -74,12 +75,50 @@ fn person(sheet: &mut Sheet, field: &Field, entities: &BTreeMap<String, Entity>)
         .need(sheet, "roles")
         .map(|node| roles(sheet, node, entities))
         .unwrap_or_default();
-    let lists = "nobody is told yet; `sortie approvals list` shows what is asked";
-    table.refuse(sheet, "mail", lists);
-    table.refuse(sheet, "phone", lists);
+    let mail = table.get(sheet, "mail").and_then(|node| address(sheet, node));
+    table.refuse(sheet, "phone", "people are told by mail only");
     table.refuse(sheet, "password", "people use tokens");
     table.close(sheet);
-    Some(Person { roles })
+    Some(Person {
+        roles,
+        mail,
+        decides_for: BTreeSet::new(),
+    })
+}
+
+fn address(sheet: &mut Sheet, node: &Node) -> Option<String> {
+    let text = sheet.text(node)?;
+    if values::is_mail_address(text) {
+        return Some(text.to_owned());
+    }
+    sheet.wrong(
+        &node.place,
+        "this is not a mail address",
+        "write for example karim@cert.example",
+    );
+    None
+}
+
+/// Notes for whom people can decide: a token of theirs that may approve reaches the entity.
+pub(super) fn note_reach(
+    people: &mut BTreeMap<String, Person>,
+    tokens: &[TokenRecord],
+    entities: &BTreeMap<String, Entity>,
+) {
+    let approving = tokens
+        .iter()
+        .filter(|token| token.permissions.contains(&Permission::Approve));
+    for token in approving {
+        let owner = token.person.as_ref().map(|person| person.name.as_str());
+        let Some(person) = owner.and_then(|name| people.get_mut(name)) else {
+            continue;
+        };
+        let reached = entities.keys().filter(|id| match &token.reach {
+            Reach::All => true,
+            Reach::Entities(reach) => reach.iter().any(|entity| entity.as_str() == id.as_str()),
+        });
+        person.decides_for.extend(reached.cloned());
+    }
 }
 
 /// Roles of people: `duty-officer`, or of one entity `ville-exemple/rssi`.

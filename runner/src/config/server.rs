@@ -42,6 +42,7 @@ pub(super) fn server(
         if let Some(node) = table.get(sheet, "behind_proxy") {
             listener.trusted_proxies = proxies(sheet, node);
         }
+        listener.url = table.get(sheet, "url").and_then(|node| page_url(sheet, node));
         data_dir = table
             .get(sheet, "data_dir")
             .and_then(|node| sheet.text(node))
@@ -67,6 +68,31 @@ pub(super) fn server(
     guard_exposure(sheet, &listener, &place);
     let data_dir = project.join(data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT)));
     (listener, data_dir)
+}
+
+/// The address of the pages as people reach them. Mails carry it, so it is encrypted, or this
+/// machine's own.
+fn page_url(sheet: &mut Sheet, node: &Node) -> Option<String> {
+    let text = sheet.text(node)?;
+    let url = url::Url::parse(text).ok().filter(|url| {
+        let here = match url.host() {
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        bare && (url.scheme() == "https" || (url.scheme() == "http" && here)) && url.path() == "/"
+    });
+    if let Some(url) = url {
+        return Some(url.as_str().trim_end_matches('/').to_owned());
+    }
+    sheet.wrong(
+        &node.place,
+        "this is not the address of the server as people reach it",
+        "write for example https://sortie.cert.example, without a path",
+    );
+    None
 }
 
 const ADDRESS_HELP: &str = "write for example 127.0.0.1:8800";

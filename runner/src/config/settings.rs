@@ -56,6 +56,17 @@ pub struct Listener {
     pub address: SocketAddr,
     /// The proxies in front, whose `X-Forwarded-*` headers count. Empty: nobody's do.
     pub trusted_proxies: Vec<IpNet>,
+    /// The address under which people reach it, when that is another one: `https://sortie.cert.example`.
+    pub url: Option<String>,
+}
+
+impl Listener {
+    /// The address of its pages, without a slash at the end.
+    pub fn page(&self) -> String {
+        self.url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", self.address))
+    }
 }
 
 impl Default for Listener {
@@ -63,6 +74,7 @@ impl Default for Listener {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT_DEFAULT)),
             trusted_proxies: Vec::new(),
+            url: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use state::access::{Permission, Person, Reach, TOKEN_DAYS_MAX, TokenRecord};
 use state::ids::EntityId;
 
 use super::codes;
-use super::fields::{Sheet, nearest};
+use super::fields::{Sheet, Table, nearest};
 use super::values;
 
 /// Characters of the public part of a token.
@@ -23,8 +23,22 @@ type Known<'k> = (
     &'k BTreeMap<String, operator::Person>,
 );
 
-/// Reads `[tokens]`.
-pub(super) fn tokens(sheet: &mut Sheet, node: &Node, known: Known<'_>, now: Timestamp) -> Vec<TokenRecord> {
+/// Reads `[tokens]`, and notes for whom their people can decide.
+pub(super) fn read(
+    sheet: &mut Sheet,
+    table: &mut Table<'_>,
+    entities: &BTreeMap<String, Entity>,
+    people: &mut BTreeMap<String, operator::Person>,
+    now: Timestamp,
+) -> Vec<TokenRecord> {
+    let node = table.get(sheet, "tokens");
+    let tokens = node.map(|node| tokens(sheet, node, (entities, people), now));
+    let tokens = tokens.unwrap_or_default();
+    super::people::note_reach(people, &tokens, entities);
+    tokens
+}
+
+fn tokens(sheet: &mut Sheet, node: &Node, known: Known<'_>, now: Timestamp) -> Vec<TokenRecord> {
     let Some(mut table) = sheet.table("tokens", node) else {
         return Vec::new();
     };

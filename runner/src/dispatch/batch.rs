@@ -11,12 +11,12 @@ use state::event::{Event, Outcome, RunStatus};
 use state::ids::Path;
 use state::store::RunRow;
 
-/// Leaves out what would begin another attempt: while the process comes to rest, nothing is
+/// Leaves out what would begin another attempt or a mail: while the process comes to rest, nothing is
 /// intended that nobody will perform. The next start decides it again.
 pub(super) fn without_new_work(events: &mut Vec<Event>) -> bool {
     let first = events
         .iter()
-        .position(|event| matches!(event, Event::Intended(_)));
+        .position(|event| matches!(event, Event::Intended(_) | Event::Telling { .. }));
     match first {
         Some(first) => {
             events.truncate(first);

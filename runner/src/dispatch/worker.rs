@@ -24,6 +24,7 @@ use super::{Dispatcher, Message};
 use crate::library::Compiled;
 
 mod keep;
+mod letters;
 mod load;
 mod people;
 
@@ -146,6 +147,7 @@ impl Worker {
     async fn work(&mut self, mut loaded: Loaded, first: Message) -> Result<(), Trouble> {
         let mut answers: JoinSet<Answer> = JoinSet::new();
         let mut under_way: BTreeSet<(Path, bool)> = BTreeSet::new();
+        let mut letters = letters::UnderWay::default();
         // Nobody is at work on what this worker did not begin: what is intended was lost, by a
         // process that ended or by a worker that failed, and must not be begun as if it were new.
         // It also decides everything that follows, so a run that shall go on has gone on.
@@ -157,12 +159,14 @@ impl Worker {
                 self.heed(&mut loaded, message).await?;
             }
             if loaded.run.status().is_over() {
+                letters.let_fly();
                 self.leave();
                 return Ok(());
             }
             self.begin(&loaded, &mut answers, &mut under_way);
+            self.begin_letters(&loaded, &mut letters);
             let wake_at = engine::wake_at(&loaded.compiled.plan, &loaded.run);
-            if under_way.is_empty() && self.let_go(wake_at) {
+            if under_way.is_empty() && letters.is_empty() && self.let_go(wake_at) {
                 return Ok(());
             }
             let sleep = match wake_at {
@@ -190,6 +194,9 @@ impl Worker {
                     let arrived: Result<Vec<_>, _> = arrived.into_iter().collect();
                     let arrived = arrived.map_err(|error| Trouble::Run(format!("a task was lost: {error}")))?;
                     self.take(&mut loaded, arrived, &mut under_way).await?;
+                }
+                Some(told) = letters.next(), if !letters.is_empty() => {
+                    self.step(&mut loaded, told).await?;
                 }
                 Some(message) = self.messages.recv() => next = Some(message),
                 () = tokio::time::sleep(sleep) => next = Some(Message::Wake),

@@ -33,6 +33,7 @@ fn operator() -> Operator {
         guardrails: Guardrails::default(),
         roles: std::collections::BTreeSet::new(),
         approvals: playbooks::operator::Approvals::default(),
+        page: None,
         people: std::collections::BTreeMap::new(),
     }
 }

@@ -24,6 +24,9 @@ pub trait Authentication: Send + Sync + 'static {
     /// Whose API token this is; none when malformed, unknown, wrong, expired or revoked.
     fn token(&self, presented: &str) -> Option<Principal>;
 
+    /// An unguessable value, another one each time.
+    fn unguessable(&self) -> [u8; 32];
+
     /// Who the local process is that connected to the owner-only socket.
     fn local(&self, peer: LocalPeer) -> Option<Principal>;
 }

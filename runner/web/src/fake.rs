@@ -153,6 +153,10 @@ impl Authentication for Fake {
     fn token(&self, presented: &str) -> Option<Principal> {
         self.book.lock().unwrap().authenticate(presented, now()).ok()
     }
+    fn unguessable(&self) -> [u8; 32] {
+        let number = self.cancelled.fetch_add(1, Ordering::Relaxed);
+        std::array::from_fn(|place| u8::try_from((number + u64::try_from(place).unwrap()) % 251).unwrap())
+    }
     fn local(&self, peer: LocalPeer) -> Option<Principal> {
         (peer.uid == OPERATOR_UID || crate::server::is_our_user(peer))
             .then(|| Principal::operator("nora", &self.store.operator_proof()))

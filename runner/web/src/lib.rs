@@ -9,6 +9,7 @@
 //! - a run as people read it: [`timeline`], and how it is followed: [`live`];
 //! - the table: [`routes`], its description: [`openapi`], its handlers: `api`;
 //! - from a socket to a handler: [`server`], [`authentication`], [`pace`], `service`, `request`;
+//! - for people with a browser: `page`;
 //! - the other end: [`client`].
 
 mod api;
@@ -21,6 +22,7 @@ pub mod live;
 pub mod openapi;
 pub mod operations;
 pub mod pace;
+mod page;
 mod problem;
 mod query;
 mod request;

@@ -129,7 +129,7 @@ pub(crate) async fn body(
         return Err(too_large(limit));
     }
     let (room, wait) = match media {
-        Media::Json | Media::NdJson => (None, JSON_BODY_TIMEOUT),
+        Media::Json | Media::NdJson | Media::Form => (None, JSON_BODY_TIMEOUT),
         Media::Mail => {
             let permit = Arc::clone(&service.mail_bodies)
                 .try_acquire_owned()

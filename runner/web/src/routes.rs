@@ -10,6 +10,7 @@ use state::access::Permission;
 
 use crate::api;
 use crate::authentication::Schemes;
+use crate::page::{self, Visit};
 use crate::problem::Problem;
 use crate::query;
 use crate::request::Call;
@@ -19,6 +20,9 @@ use crate::service::Service;
 pub const JSON_BYTES_MAX: usize = 1024 * 1024;
 /// Largest mail, in bytes.
 pub const MAIL_BYTES_MAX: usize = 25 * 1024 * 1024;
+
+/// Largest form of a page, in bytes.
+pub const FORM_BYTES_MAX: usize = 16 * 1024;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
 
@@ -45,6 +49,8 @@ pub enum Media {
     NdJson,
     /// `message/rfc822`: a mail as it is.
     Mail,
+    /// `application/x-www-form-urlencoded`: what a browser sends.
+    Form,
 }
 
 impl Media {
@@ -54,6 +60,7 @@ impl Media {
             Self::Json => "application/json",
             Self::NdJson => "application/x-ndjson",
             Self::Mail => "message/rfc822",
+            Self::Form => "application/x-www-form-urlencoded",
         }
     }
 
@@ -62,6 +69,7 @@ impl Media {
         match self {
             Self::Json | Self::NdJson => JSON_BYTES_MAX,
             Self::Mail => MAIL_BYTES_MAX,
+            Self::Form => FORM_BYTES_MAX,
         }
     }
 }
@@ -71,6 +79,8 @@ impl Media {
 pub(crate) enum Door {
     /// Anybody. Says nothing about anybody's data.
     Public(PublicHandler),
+    /// Anybody, with a page that shows nothing before somebody signed in.
+    Page(fn(Visit) -> Answering),
     /// Who has this permission.
     Needs(Permission, Schemes, Handler),
 }
@@ -96,7 +106,7 @@ impl Route {
     /// The permission it needs; none when it is public.
     pub const fn permission(&self) -> Option<Permission> {
         match self.door {
-            Door::Public(_) => None,
+            Door::Public(_) | Door::Page(_) => None,
             Door::Needs(permission, ..) => Some(permission),
         }
     }
@@ -378,6 +388,33 @@ pub static ROUTES: &[Route] = &[
             (200, "one entry a line, sorted; empty when nothing is blocked"),
             (304, "unchanged"),
         ],
+    },
+    Route {
+        method: Verb::Get,
+        path: "/a/{id}",
+        door: Door::Page(|visit| Box::pin(async move { page::sign_in(&visit) })),
+        accepts: &[],
+        query: &[],
+        summary: "Show the page on which a person signs in to decide; the same for every id",
+        answers: &[(200, "HTML")],
+    },
+    Route {
+        method: Verb::Post,
+        path: "/a/{id}",
+        door: Door::Page(|visit| Box::pin(page::act(visit))),
+        accepts: &[Media::Form],
+        query: &[],
+        summary: "Sign in with a token and look, or decide with the one-time ticket of the page",
+        answers: &[(200, "HTML: the approval or question as it stands")],
+    },
+    Route {
+        method: Verb::Get,
+        path: "/page.css",
+        door: Door::Public(|_| Box::pin(async { Ok(page::style()) })),
+        accepts: &[],
+        query: &[],
+        summary: "The style of the pages",
+        answers: &[(200, "CSS")],
     },
     Route {
         method: Verb::Get,

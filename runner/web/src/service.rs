@@ -23,6 +23,7 @@ use crate::authentication::{Authentication, Credential, Peer, Schemes};
 use crate::error::{OperationError, RETRY_AFTER_DEFAULT};
 use crate::operations::Operations;
 use crate::pace::{Pace, RequestLimits};
+use crate::page::{Tickets, Visit};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request::{self, Answered, Call, MAIL_BODIES_MAX, Room};
@@ -43,7 +44,8 @@ pub(crate) struct Service {
     /// Requests being answered.
     pub(crate) in_flight: TaskTracker,
     pub(crate) mail_bodies: Arc<Semaphore>,
-    pace: Pace,
+    pub(crate) pace: Pace,
+    pub(crate) tickets: Tickets,
     pub(crate) openapi: Bytes,
 }
 
@@ -60,6 +62,7 @@ impl Service {
             in_flight: TaskTracker::new(),
             mail_bodies: Arc::new(Semaphore::new(MAIL_BODIES_MAX)),
             pace: Pace::new(limits),
+            tickets: Tickets::default(),
             openapi: crate::openapi::document().to_string().into(),
         })
     }
@@ -126,6 +129,7 @@ async fn answer(service: Arc<Service>, route: &'static Route, request: Request<B
     let _in_flight = service.in_flight.token();
     let (permission, schemes, handler) = match route.door {
         Door::Public(handler) => return handler(service).await,
+        Door::Page(handler) => return handler(visit(service, route, request).await?).await,
         Door::Needs(permission, schemes, handler) => (permission, schemes, handler),
     };
     let (mut parts, body) = request.into_parts();
@@ -165,6 +169,27 @@ async fn answer(service: Arc<Service>, route: &'static Route, request: Request<B
     run(route, handler, call, room).await
 }
 
+/// Reads what a browser sends. Who it is, is asked by the page itself.
+async fn visit(
+    service: Arc<Service>,
+    route: &'static Route,
+    request: Request<Body>,
+) -> Result<Visit, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let id = RawPathParams::from_request_parts(&mut parts, &())
+        .await
+        .ok()
+        .and_then(|parameters| parameters.iter().next().map(|(_, value)| value.to_owned()))
+        .unwrap_or_default();
+    let body = if route.accepts.is_empty() {
+        Bytes::new()
+    } else {
+        let media = request::media(&parts.headers, route.accepts)?;
+        request::body(&service, &parts.headers, body, media).await?.0
+    };
+    Ok(Visit { service, id, body })
+}
+
 /// Runs a handler in a task of its own: a client that leaves does not cut a change in two, and a
 /// panic is an answer.
 async fn run(route: &Route, handler: Handler, call: Call, room: Room) -> Answered {
@@ -201,10 +226,11 @@ fn finish(answered: Answered) -> Response {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    );
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

@@ -135,6 +135,8 @@ impl Timeline {
         let path = match &recorded.event {
             Event::Started(_)
             | Event::LetSettled { .. }
+            | Event::Telling { .. }
+            | Event::Told { .. }
             | Event::CancelRequested { .. }
             | Event::Acknowledged { .. }
             | Event::Rerun { .. } => return None,
@@ -143,11 +145,8 @@ impl Timeline {
                 self.failing = false;
                 return None;
             }
-            Event::Asked(inquiry) => return self.asked(inquiry, at),
-            Event::Replied(reply) => return self.replied(reply, at),
-            Event::Escalated { number, who, until } => return self.escalated(*number, who, *until, at),
-            Event::InquiryClosed { number, end, detail } => {
-                return self.inquiry_closed(*number, *end, detail);
+            Event::Asked(_) | Event::Replied(_) | Event::Escalated { .. } | Event::InquiryClosed { .. } => {
+                return self.of_people(&recorded.event, at);
             }
             Event::Retried { places, .. } => {
                 self.retried(places);
@@ -414,6 +413,8 @@ impl StepView {
             | Event::LetSettled { .. }
             | Event::Expanded { .. }
             | Event::Asked(_)
+            | Event::Telling { .. }
+            | Event::Told { .. }
             | Event::Replied(_)
             | Event::Escalated { .. }
             | Event::InquiryClosed { .. }

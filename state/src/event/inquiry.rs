@@ -164,6 +164,27 @@ impl ReplyWord {
     }
 }
 
+/// What came of telling one person that they are asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Told {
+    /// A relay took the mail.
+    Sent {
+        /// Its `Message-ID`.
+        message_id: String,
+    },
+    /// Nothing was sent.
+    NotSent {
+        /// Why.
+        detail: String,
+    },
+    /// It may have been sent. It is not sent again.
+    Unknown {
+        /// Why nobody can tell.
+        detail: String,
+    },
+}
+
 /// How an inquiry ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -17,7 +17,7 @@ use crate::conformance::samples::{
 };
 use crate::event::{
     Inquiry, InquiryEnd, Intended, Inverse, LeftOut, OnTimeout, Outcome, ProbeAnswer, Recorded, RefusalKind,
-    Reply, ReplyWord, RunStatus, Settlement, SkipCause, Started,
+    Reply, ReplyWord, RunStatus, Settlement, SkipCause, Started, Told,
 };
 use crate::ids::{InquiryId, Path};
 
@@ -166,6 +166,40 @@ fn all_events() -> Vec<Event> {
     ]);
     events.extend(what_people_decide());
     events.extend(inquiries());
+    events.extend(telling());
+    events
+}
+
+/// Telling people that they are asked, and a reply from the page.
+fn telling() -> Vec<Event> {
+    let mut events = vec![Event::Telling {
+        number: 1,
+        people: vec!["karim".to_owned(), "lea".to_owned()],
+    }];
+    let detail = || "the relay was not ready in time".to_owned();
+    let message_id = "<0123456789abcdef.sortie@cert.example>".to_owned();
+    let came = [
+        Told::Sent { message_id },
+        Told::NotSent { detail: detail() },
+        Told::Unknown { detail: detail() },
+    ];
+    events.extend(came.map(|outcome| Event::Told {
+        number: 1,
+        person: "karim".to_owned(),
+        outcome,
+    }));
+    events.push(Event::Replied(Reply {
+        number: 1,
+        person: "karim".to_owned(),
+        role: "duty-officer".to_owned(),
+        actor: Actor {
+            name: "person:karim".to_owned(),
+            channel: Channel::Page,
+        },
+        word: ReplyWord::Approve,
+        comment: None,
+        digest: Some("ab".repeat(32)),
+    }));
     events
 }
 
@@ -302,6 +336,8 @@ fn event_kinds(event: &Event) -> &'static str {
         | Event::OutcomeUnknown { .. }
         | Event::RetryScheduled { .. }
         | Event::Asked(_)
+        | Event::Telling { .. }
+        | Event::Told { .. }
         | Event::Replied(_)
         | Event::Escalated { .. }
         | Event::InquiryClosed { .. }
@@ -483,8 +519,8 @@ fn the_golden_file_holds_every_kind() {
     for event in all_events() {
         *events.entry(event_kinds(&event)).or_default() += 1;
     }
-    // 23 kinds; refusals have two names in the audit list.
-    assert_eq!(events.len(), 24, "{events:?}");
+    // 25 kinds; refusals have two names in the audit list.
+    assert_eq!(events.len(), 26, "{events:?}");
     let records: std::collections::BTreeSet<String> = all_records()
         .iter()
         .map(|record| match serde_json::to_value(record).unwrap() {

@@ -16,6 +16,7 @@ fn letter<'a>(call: &'a Call, subject: &'a str, text: &'a str) -> Letter<'a> {
         role: "security",
         subject,
         text,
+        link: None,
         language: "fr",
         tlp: Tlp::Amber,
         urgent: false,

@@ -324,7 +324,10 @@ pub(crate) fn operator() -> Operator {
             "lea".to_owned(),
             crate::operator::Person {
                 roles: BTreeSet::from(["duty-lead".to_owned(), "ville-exemple/rssi".to_owned()]),
+                mail: None,
+                decides_for: BTreeSet::new(),
             },
         )]),
+        page: None,
     }
 }

@@ -11,7 +11,7 @@ use state::ids::Path;
 use super::draft::Draft;
 use super::{Command, Refusal};
 use crate::backoff::later;
-use crate::run::{Doubt, Place, Run, Spot, digest_of};
+use crate::run::{Corrupt, Doubt, Place, Run, Spot, digest_of};
 use crate::who::{self, Separation};
 
 impl Draft<'_> {
@@ -34,14 +34,8 @@ impl Draft<'_> {
                 Ok(())
             }
             Command::Recover => {
-                let live: Vec<Spot> = self.run.live.iter().copied().collect();
-                for spot in live {
-                    let attempt = self.run.place(spot).map_or(0, Place::attempt);
-                    if let Some(path) = self.path(spot) {
-                        self.record(Event::Lost { path, attempt })?;
-                    }
-                }
-                Ok(())
+                self.attempts_lost()?;
+                Ok(self.letters_lost()?)
             }
             Command::Probed {
                 path,
@@ -66,7 +60,7 @@ impl Draft<'_> {
                 digest,
             } => {
                 let role = self.may_say(number, &person, &word, digest.as_deref())?;
-                self.record(Event::Replied(Reply {
+                let reply = Reply {
                     number,
                     person: person.name,
                     role,
@@ -74,9 +68,14 @@ impl Draft<'_> {
                     word,
                     comment,
                     digest,
-                }))?;
-                Ok(())
+                };
+                Ok(self.record(Event::Replied(reply))?)
             }
+            Command::Told {
+                number,
+                person,
+                outcome,
+            } => self.told(number, person, outcome),
             Command::Cancel { actor, reason } => {
                 if let Some((by, _)) = &self.run.cancel {
                     return Err(Refusal::AlreadyCancelled { by: by.name.clone() });
@@ -96,6 +95,18 @@ impl Draft<'_> {
             Command::Undo { paths, actor, reason } => self.undo(&paths, actor, reason),
             Command::Rerun { run, actor, reason } => Ok(self.record(Event::Rerun { run, actor, reason })?),
         }
+    }
+
+    /// Nobody knows what became of what was intended before.
+    fn attempts_lost(&mut self) -> Result<(), Corrupt> {
+        let live: Vec<Spot> = self.run.live.iter().copied().collect();
+        for spot in live {
+            let attempt = self.run.place(spot).map_or(0, Place::attempt);
+            if let Some(path) = self.path(spot) {
+                self.record(Event::Lost { path, attempt })?;
+            }
+        }
+        Ok(())
     }
 
     /// The role in which a person may say this now.

@@ -76,6 +76,7 @@ impl<'a> Draft<'a> {
             let before = self.events.len();
             self.settle_attempts()?;
             self.settle_inquiries()?;
+            self.tell_people()?;
             self.end_of_time()?;
             self.settle_lets()?;
             self.advance_steps()?;

@@ -3,15 +3,18 @@
 //! Owns the state of one inquiry. Which event leads from one state to another is decided by the
 //! fold; who may reply is decided in [`crate::who`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use playbooks::marking::Tlp;
 use playbooks::plan::Plan;
 use serde_json::Value;
-use state::event::{Inquiry, InquiryEnd, ProposedEffect, Reply, ReplyWord, Subject};
+use state::event::{Inquiry, InquiryEnd, ProposedEffect, Reply, ReplyWord, Subject, Told};
 use state::ids::Path;
 
 use super::Run;
+use crate::guardrails;
 
 /// Something that people were asked.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Asked {
     pub escalated: bool,
     /// Replies with their times, in order.
     pub replies: Vec<(Timestamp, Reply)>,
+    /// Who is told of it by mail, and what came of it; none while it is on its way.
+    pub told: BTreeMap<String, Option<Told>>,
     /// How it ended, and why, in words.
     pub end: Option<(InquiryEnd, String)>,
 }
@@ -41,6 +46,7 @@ impl Asked {
             at,
             escalated: false,
             replies: Vec::new(),
+            told: BTreeMap::new(),
             end: None,
         }
     }
@@ -69,6 +75,25 @@ impl Run {
     /// Everything that people were asked, oldest first.
     pub fn inquiries(&self) -> impl Iterator<Item = &Asked> {
         self.inquiries.iter().map(|asked| &**asked)
+    }
+
+    /// Mails that were decided and of which nothing is known yet: the inquiry and the person.
+    pub fn letters(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.letters
+            .iter()
+            .map(|(number, person)| (*number, person.as_str()))
+    }
+
+    /// The marking of what an inquiry shows: that of the incident, or a stricter one of what will
+    /// be done.
+    pub fn marking_of(&self, asked: &Asked) -> Tlp {
+        let incident = guardrails::of_incident(self).tlp;
+        match &asked.inquiry.subject {
+            Subject::Approval { effects, .. } => {
+                effects.iter().map(|effect| effect.tlp).fold(incident, Tlp::max)
+            }
+            Subject::Choice { .. } => incident,
+        }
     }
 
     /// One inquiry by its number in the run.

@@ -55,7 +55,7 @@ fn end(run: &Played<'_>, number: u32) -> Option<InquiryEnd> {
 }
 
 /// A block for which nobody has given leave, and `duty` is asked.
-fn asking() -> Scene {
+pub(super) fn asking() -> Scene {
     let mut scene = block("203.0.113.7");
     let ville = scene.operator.entities.get_mut("ville").expect("ville");
     ville.policy.clear();

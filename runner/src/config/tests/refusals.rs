@@ -191,7 +191,7 @@ fn only_people_approve_and_roles_are_those_that_somebody_has() {
         ("[people.k]\nroles = [\"Duty\"]\n", "is not a name of a role"),
         (
             "[people.k]\nroles = [\"a\"]\nmail = \"nobody\"\n",
-            "`people.k.mail` is not built yet",
+            "this is not a mail address",
         ),
         (
             "[approvals]\ncontain = [\"duty-oficer\"]\n",
@@ -251,4 +251,52 @@ fn the_design_project_is_told_exactly_what_to_remove() {
             short(finding)
         );
     }
+}
+
+#[test]
+fn the_address_of_the_pages_is_encrypted_or_this_machine() {
+    let page = |url: &str| with(&format!("[server]\nurl = \"{url}\"\n"));
+    for (url, kept) in [
+        ("https://sortie.cert.example", "https://sortie.cert.example"),
+        ("https://sortie.cert.example/", "https://sortie.cert.example"),
+        ("http://127.0.0.1:8800", "http://127.0.0.1:8800"),
+        ("http://localhost:8800", "http://localhost:8800"),
+    ] {
+        let settings = page(url).settings();
+        assert_eq!(settings.operator.page.as_deref(), Some(kept));
+    }
+    for url in [
+        "http://sortie.cert.example",
+        "https://sortie.cert.example/path",
+        "https://a:b@sortie.cert.example",
+        "https://sortie.cert.example/?x=1",
+        "sortie.cert.example",
+    ] {
+        let found = page(url).findings();
+        assert!(
+            found[0].contains("this is not the address of the server"),
+            "{url}: {found:?}"
+        );
+    }
+    let without = with("").settings();
+    assert_eq!(without.operator.page.as_deref(), Some("http://127.0.0.1:8800"));
+}
+
+#[test]
+fn people_decide_for_the_entities_that_their_approving_tokens_reach() {
+    let token = |name: &str, id: &str, permission: &str, entities: &str| {
+        format!(
+            "[tokens.{name}]\nid = \"{id}\"\nsha256 = \"{}\"\npermissions = [\"{permission}\"]\nentities = [\"{entities}\"]\nexpires = 2026-12-31\nperson = \"karim\"\n",
+            "9f".repeat(32)
+        )
+    };
+    let karim = "[people.karim]\nroles = [\"duty-officer\"]\nmail = \"karim@cert.example\"\n";
+    let reach = |tokens: &str| {
+        let settings = with(&format!("{karim}{tokens}")).settings();
+        settings.operator.people["karim"].decides_for.len()
+    };
+    assert_eq!(reach(""), 0, "who cannot sign in is told nothing");
+    assert_eq!(reach(&token("a", "01234567", "see", "*")), 0);
+    let all = with("").settings().operator.entities.len();
+    assert_eq!(reach(&token("a", "01234567", "approve", "*")), all);
 }

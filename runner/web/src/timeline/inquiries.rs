@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use state::event::{Inquiry, InquiryEnd, OnTimeout, Reply, ReplyWord, Subject};
+use state::event::{Event, Inquiry, InquiryEnd, OnTimeout, Reply, ReplyWord, Subject};
 use state::ids::{InquiryId, Path};
 
 use super::{Timeline, cut};
@@ -58,7 +58,18 @@ impl AskedLine {
 }
 
 impl Timeline {
-    pub(super) fn asked(&mut self, inquiry: &Inquiry, at: Timestamp) -> Option<StepView> {
+    /// What an event of an inquiry changes.
+    pub(super) fn of_people(&mut self, event: &Event, at: Timestamp) -> Option<StepView> {
+        match event {
+            Event::Asked(inquiry) => self.asked(inquiry, at),
+            Event::Replied(reply) => self.replied(reply, at),
+            Event::Escalated { number, who, until } => self.escalated(*number, who, *until, at),
+            Event::InquiryClosed { number, end, detail } => self.inquiry_closed(*number, *end, detail),
+            _ => None,
+        }
+    }
+
+    fn asked(&mut self, inquiry: &Inquiry, at: Timestamp) -> Option<StepView> {
         let line = AskedLine {
             kind: match inquiry.subject {
                 Subject::Approval { .. } => "approval",
@@ -76,7 +87,7 @@ impl Timeline {
         self.waiting(inquiry.number, at)
     }
 
-    pub(super) fn replied(&mut self, reply: &Reply, at: Timestamp) -> Option<StepView> {
+    fn replied(&mut self, reply: &Reply, at: Timestamp) -> Option<StepView> {
         let asked = self.people.asked.get_mut(&reply.number)?;
         if reply.word == ReplyWord::Approve {
             asked.approved.push(match &reply.comment {
@@ -87,7 +98,7 @@ impl Timeline {
         self.waiting(reply.number, at)
     }
 
-    pub(super) fn escalated(
+    fn escalated(
         &mut self,
         number: u32,
         who: &[String],
@@ -104,7 +115,7 @@ impl Timeline {
         self.waiting(number, at)
     }
 
-    pub(super) fn inquiry_closed(&mut self, number: u32, end: InquiryEnd, detail: &str) -> Option<StepView> {
+    fn inquiry_closed(&mut self, number: u32, end: InquiryEnd, detail: &str) -> Option<StepView> {
         let asked = self.people.asked.get(&number)?.clone();
         let mut first = None;
         for step in &asked.steps {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use playbooks::plan::Plan;
-use state::event::{Inquiry, InquiryEnd, Reply};
+use state::event::{Inquiry, InquiryEnd, Reply, Told};
 
 use super::Folded;
 use crate::run::{Asked, Run};
@@ -52,6 +52,30 @@ impl Run {
             return Err(format!("inquiry {} is over", reply.number));
         }
         asked.replies.push((at, reply.clone()));
+        Ok(())
+    }
+
+    pub(super) fn telling(&mut self, number: u32, people: &[String]) -> Folded {
+        let asked = self.asked_mut(number)?;
+        if !asked.is_open() {
+            return Err(format!("inquiry {number} is over, and nobody is told of it"));
+        }
+        for person in people {
+            if asked.told.insert(person.clone(), None).is_some() {
+                return Err(format!("{person} was told of inquiry {number} before"));
+            }
+        }
+        let letters = people.iter().map(|person| (number, person.clone()));
+        self.letters.extend(letters);
+        Ok(())
+    }
+
+    pub(super) fn told(&mut self, number: u32, person: &str, outcome: &Told) -> Folded {
+        if !self.letters.remove(&(number, person.to_owned())) {
+            return Err(format!("nobody was about to tell {person} of inquiry {number}"));
+        }
+        let asked = self.asked_mut(number)?;
+        asked.told.insert(person.to_owned(), Some(outcome.clone()));
         Ok(())
     }
 
