@@ -67,7 +67,7 @@ fn the_tests_of_every_example_pass_and_reach_nine_of_ten_branches() {
         (&"sortie.test/1".into(), &7.into())
     );
     let playbooks = whole["playbooks"].as_array().unwrap();
-    assert_eq!(playbooks.len(), 3);
+    assert_eq!(playbooks.len(), 6);
     for playbook in playbooks {
         let name = playbook["playbook"].as_str().unwrap();
         assert!(playbook["tests"].as_array().unwrap().len() >= 7, "{name}");
