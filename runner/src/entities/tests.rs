@@ -98,11 +98,6 @@ fn what_is_not_built_says_what_to_remove() {
             "pgp: keys/ville.asc",
             "PB601 9: `contacts.security.pgp` is not built yet",
         ),
-        (
-            "phishing-report: auto",
-            "phishing-report: shadow",
-            "PB601 15: the mode `shadow` is not built yet",
-        ),
     ] {
         assert_eq!(findings(&changed(from, to)), [message]);
     }
@@ -114,7 +109,9 @@ fn what_must_be_approved_and_by_whom_reaches_its_field() {
         "policy:",
         "approvers: {contain: [duty-officer, ville-exemple/rssi]}\npolicy:",
     );
-    let text = text.replace("phishing-report: auto", "phishing-report: suggest");
+    let text = text
+        .replace("phishing-report: auto", "phishing-report: suggest")
+        .replace("malware-host: \"off\"", "malware-host: shadow");
     let (entities, found) = read(&[("ville-exemple.yaml", text.as_str())]);
     assert!(found.is_empty(), "{found:?}");
     let entity = &entities["ville-exemple"];
