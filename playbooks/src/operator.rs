@@ -224,6 +224,12 @@ impl Connection {
 pub struct Guardrails {
     /// Addresses, prefixes and domains that are never blocked for anybody.
     pub never_block: Vec<String>,
+    /// Machines and accounts where cutting off or locking out counts as what cannot be taken back.
+    #[serde(default)]
+    pub critical: Vec<String>,
+    /// Accounts that are never locked out.
+    #[serde(default)]
+    pub break_glass: Vec<String>,
     /// Effects one run may have.
     pub effects_per_run: u32,
     /// Blocks in one hour for one entity.
@@ -242,6 +248,8 @@ impl Default for Guardrails {
     fn default() -> Self {
         Self {
             never_block: Vec::new(),
+            critical: Vec::new(),
+            break_glass: Vec::new(),
             effects_per_run: 200,
             blocks_per_entity_hour: 20,
             blocks_per_hour: 100,

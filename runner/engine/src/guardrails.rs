@@ -19,6 +19,7 @@ mod duration;
 mod marking;
 mod never_block;
 mod policy;
+mod protected;
 mod special_ranges;
 mod target;
 
@@ -80,18 +81,25 @@ pub(crate) fn is_block(action: &str) -> bool {
 }
 
 /// Asks every rule, in the order in which they are documented: pause, rollout, blast radius and
-/// budgets of the run, target, end of a block, connection and marking, hourly budgets. What
+/// budgets of the run, break-glass accounts, target, end of a block, connection and marking, hourly budgets. What
 /// people have to be asked is part of the permit.
 pub(crate) fn examine(question: &Question<'_>) -> Result<Permit, Denial> {
     let chosen = connection::choose(question);
     let first = chosen.as_ref().ok().and_then(|chosen| chosen.first().copied());
-    let effect = class_of(question, first);
-    rule(question, chosen, effect).map_err(|(kind, detail)| Denial { kind, detail, effect })
+    let declared = class_of(question, first);
+    let effect = protected::class(question, declared);
+    rule(question, chosen, (declared, effect)).map_err(|(kind, detail)| Denial { kind, detail, effect })
 }
 
-fn rule(question: &Question<'_>, chosen: Ruled<Vec<&Connection>>, effect: EffectClass) -> Ruled<Permit> {
+/// `declared` is what the playbook's `may` speaks of, `effect` with what care it is done here.
+fn rule(
+    question: &Question<'_>,
+    chosen: Ruled<Vec<&Connection>>,
+    (declared, effect): (EffectClass, EffectClass),
+) -> Ruled<Permit> {
     if effect > EffectClass::Read {
-        may_act(question, effect)?;
+        may_act(question, declared)?;
+        protected::no_break_glass(question)?;
     }
     let mut arguments = question.arguments.clone();
     if is_block(&question.step.action.name) {

@@ -66,6 +66,14 @@ pub(super) fn guardrails(sheet: &mut Sheet, node: &Node) -> Guardrails {
         guardrails.never_block = values::never_block(sheet, node, code);
     }
     for (key, field) in [
+        ("critical", &mut guardrails.critical),
+        ("break_glass", &mut guardrails.break_glass),
+    ] {
+        if let Some(node) = table.get(sheet, key) {
+            *field = machines_and_accounts(sheet, node);
+        }
+    }
+    for (key, field) in [
         ("effects_per_run", &mut guardrails.effects_per_run),
         ("blocks_per_entity_hour", &mut guardrails.blocks_per_entity_hour),
         ("blocks_per_hour", &mut guardrails.blocks_per_hour),
@@ -96,6 +104,23 @@ pub(super) fn guardrails(sheet: &mut Sheet, node: &Node) -> Guardrails {
     }
     table.close(sheet);
     guardrails
+}
+
+/// Names of machines and accounts, as the products that hold them spell them.
+fn machines_and_accounts(sheet: &mut Sheet, node: &Node) -> Vec<String> {
+    let mut names = Vec::new();
+    for (item, _) in sheet.texts(node) {
+        match sheet.line(item, NAME_CHARACTERS_MAX) {
+            Some(name) if !name.trim().is_empty() => names.push(name.trim().to_owned()),
+            Some(_) => sheet.wrong(
+                &item.place,
+                "a name without a character",
+                "write a host name, a sign-in name or an id, or remove it",
+            ),
+            None => {}
+        }
+    }
+    names
 }
 
 /// Reads a limit that may be lowered freely and raised up to a hundredfold, with a warning.

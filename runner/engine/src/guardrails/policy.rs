@@ -46,7 +46,13 @@ pub(super) fn needed(
         ask(count, format!("the policy of {} asks for {count}", entity.id));
     }
     match effect {
-        EffectClass::Destroy => ask(DESTROY_COUNT, format!("{action} cannot be taken back")),
+        EffectClass::Destroy => ask(
+            DESTROY_COUNT,
+            match super::protected::critical(question) {
+                Some(entry) => format!("{entry} is on the list of critical machines and people"),
+                None => format!("{action} cannot be taken back"),
+            },
+        ),
         EffectClass::Contain if !policy.is_some_and(|policy| policy.auto) => ask(
             1,
             format!(

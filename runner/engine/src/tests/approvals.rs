@@ -580,3 +580,46 @@ fn a_cancelled_run_withdraws_its_question() {
         (Some(InquiryEnd::Withdrawn), RunStatus::Cancelled)
     );
 }
+
+#[test]
+fn a_critical_machine_needs_two_persons_even_where_one_action_is_pre_authorised() {
+    let mut scene = Scene::new(
+        "
+trigger: {incident: [phishing]}
+limits: {pap: green}
+may: [contain]
+steps:
+  isolate:
+    name: Isolate
+    uses: edr.isolate_host
+    with: {id: rad-01.hopital.example}
+",
+    );
+    let ville = scene.operator.entities.get_mut("ville").expect("ville");
+    ville
+        .policy
+        .entry("edr.isolate_host".to_owned())
+        .or_default()
+        .auto = true;
+    ville
+        .approvers
+        .insert("destroy".to_owned(), vec!["duty".to_owned()]);
+    let run = scene.play(scene.world());
+    assert_eq!(run.world.ledger.effects().len(), 1, "nobody is asked");
+
+    scene.operator.guardrails.critical = vec!["RAD-01".to_owned()];
+    let mut run = scene.begin(scene.world());
+    let asked = run.run().inquiry(1).expect("asked").clone();
+    assert_eq!(asked.inquiry.count, 2);
+    say(&mut run, "alice", 1, true).expect("alice may");
+    assert!(run.world.ledger.effects().is_empty(), "one is not enough");
+    say(&mut run, "bob", 1, true).expect("bob may");
+    run.to_end().expect("it ends");
+    assert_eq!(run.world.ledger.effects().len(), 1);
+
+    scene.operator.guardrails.break_glass = vec!["rad-01".to_owned()];
+    let run = scene.play(scene.world());
+    let (kind, detail) = refusal(run.events(), "isolate");
+    assert_eq!(kind, RefusalKind::Policy);
+    assert_eq!(detail, "rad-01 is a break-glass account: it is never locked out");
+}

@@ -300,3 +300,18 @@ fn people_decide_for_the_entities_that_their_approving_tokens_reach() {
     let all = with("").settings().operator.entities.len();
     assert_eq!(reach(&token("a", "01234567", "approve", "*")), all);
 }
+
+#[test]
+fn critical_machines_and_break_glass_accounts_are_names() {
+    let settings = with("[guardrails]\ncritical = [\"RAD-01\", \" maire@ville.example \"]\nbreak_glass = [\"emergency@ville.example\"]\n")
+        .settings();
+    let guardrails = &settings.operator.guardrails;
+    assert_eq!(guardrails.critical, ["RAD-01", "maire@ville.example"]);
+    assert_eq!(guardrails.break_glass, ["emergency@ville.example"]);
+    for line in ["critical = [\" \"]", "break_glass = [7]"] {
+        assert!(
+            !with(&format!("[guardrails]\n{line}\n")).findings().is_empty(),
+            "{line}"
+        );
+    }
+}
