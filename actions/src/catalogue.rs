@@ -48,6 +48,7 @@ pub fn capabilities() -> IndexMap<String, Arc<ActionSpec>> {
             crate::takedown::spec(),
             crate::ask::spec(),
             crate::incident_update::spec(),
+            crate::wait::spec(),
         ])
         .map(|spec| (spec.name.clone(), Arc::new(spec)))
         .collect()

@@ -26,6 +26,7 @@ mod rate;
 pub mod registry;
 mod takedown;
 mod ticket;
+mod wait;
 
 #[cfg(test)]
 pub(crate) mod contract;

@@ -198,8 +198,6 @@ pub struct ActionSpec {
     /// `params`; the engine renders at intent and adds `rendered: {subject, text, language, tlp}`
     /// to the arguments, so that the record holds what was said.
     pub renders_mail: bool,
-    /// The input that limits how long the effect lasts, for example `for` of `block.ip`.
-    pub expires_by: Option<String>,
     /// Inputs of an example call and the outputs it gives. Feeds docs and mocks.
     pub example: (serde_json::Value, serde_json::Value),
 }
@@ -208,6 +206,16 @@ impl ActionSpec {
     /// Whether it writes to people of neither house: then the language is ours, not the entity's.
     pub fn mails_strangers(&self) -> bool {
         self.renders_mail && self.exposure == Exposure::Public
+    }
+
+    /// Whether what it does must have an end: every block has one.
+    pub fn must_end(&self) -> bool {
+        self.name.starts_with("block.")
+    }
+
+    /// Whether nothing is performed: the run itself waits.
+    pub fn waits(&self) -> bool {
+        self.name == "wait.for"
     }
 }
 

@@ -100,6 +100,7 @@ pub const CODES: &[Code] = &[
     page!("PB304", Error, "`on_timeout` that would approve"),
     page!("PB305", Error, "an effect that TLP or PAP would refuse"),
     page!("PB306", Warning, "a look-up that TLP or PAP would refuse"),
+    page!("PB308", Error, "waits that are longer than the run may take"),
     page!("PB310", Error, "a clean verdict that may rest on failed look-ups"),
     page!("PB320", Error, "a notification that can be lost"),
     page!(
@@ -108,11 +109,18 @@ pub const CODES: &[Code] = &[
         "a step of `on_failure` or `finally` that absence could skip"
     ),
     page!(
-        "PB331",
+        "PB330",
+        Error,
+        "an effect at a customer that nothing takes back, without a reason"
+    ),
+    page!("PB331", Error, "a block without an end"),
+    page!(
+        "PB332",
         Warning,
-        "a block that would last longer than the operator allows"
+        "an effect that would last longer than somebody allows"
     ),
     page!("PB333", Error, "a retry of an effect that cannot be repeated"),
+    page!("PB334", Error, "a `repeat` without an end"),
     page!("PB335", Warning, "an approval that shows nothing"),
     page!("PB336", Error, "a role that nobody can have"),
     page!("PB340", Warning, "a trigger with effects and without `once_per`"),

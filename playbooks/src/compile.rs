@@ -14,10 +14,13 @@ mod inputs;
 mod mail;
 mod markings;
 mod order;
+mod pace;
 mod questions;
+mod repeat;
 mod scan;
 mod scope;
 mod steps;
+mod undo;
 mod unused;
 mod work;
 
@@ -84,6 +87,19 @@ pub struct Compilation {
 /// Findings of one stage (YAML, shape of the file, meaning) hide the later stages, because those
 /// would only repeat them in other words.
 pub fn compile(bundle: &Bundle, environment: Environment<'_>) -> Compilation {
+    build(bundle, environment, false)
+}
+
+/// Compiles a playbook that an earlier version accepted, for the runs that are pinned to it: rules
+/// that came later are not held against it.
+pub fn compile_kept(bundle: &Bundle, environment: Environment<'_>) -> Compilation {
+    build(bundle, environment, true)
+}
+
+/// Rules that playbooks were accepted without.
+const LATER_RULES: &[&str] = &["PB308", "PB330", "PB331"];
+
+fn build(bundle: &Bundle, environment: Environment<'_>, kept: bool) -> Compilation {
     let source = bundle.source();
     let root = match yaml::read(&source) {
         Ok(root) => root,
@@ -94,6 +110,7 @@ pub fn compile(bundle: &Bundle, environment: Environment<'_>) -> Compilation {
         return refused(findings);
     };
     let mut work = Work::new(&source, &document, bundle, environment);
+    work.kept = kept;
     let parts = passes(&mut work);
     let mut diagnostics = work.findings;
     diagnostics.sort_by(|a, b| {
@@ -133,8 +150,9 @@ fn passes(work: &mut Work<'_>) -> Option<Plan> {
     // Next to an error, something may look missing or unused only because its reader did not
     // compile.
     let sound = !failed(work);
-    effects::check(work, &steps);
+    effects::check(work);
     approvals::groups(work, &graph);
+    pace::check(work, &graph, &steps);
     if sound {
         absence::check(work);
     }

@@ -9,9 +9,11 @@ mod approval;
 mod declarations;
 mod keys;
 mod reader;
+mod repeat;
 mod sections;
 mod step;
 mod trial;
+mod undo;
 mod words;
 
 use crate::diagnostic::{Diagnostic, Place, Source};
@@ -22,7 +24,9 @@ use crate::plan::{OnFailure, Section};
 use crate::yaml::{Field, Node};
 
 pub use approval::{APPROVAL_ENTRIES_MAX, Approval, ApprovalForm, Ask};
+pub use repeat::Repeat;
 pub(crate) use trial::read as read_trials;
+pub use undo::{Inverse, Undo};
 pub use words::RESERVED;
 
 /// Characters of an id or name of a step, input, let or enum.
@@ -218,6 +222,10 @@ pub struct Step {
     pub if_refused_continue: Option<Placed<bool>>,
     /// `approval`.
     pub approval: Option<Approval>,
+    /// `repeat`.
+    pub repeat: Option<Repeat>,
+    /// `undo`; `None` for `auto`.
+    pub undo: Option<Undo>,
 }
 
 /// `for_each: <variable> in <list>`.

@@ -32,6 +32,16 @@ pub const EFFECT_ITEMS_MAX: usize = 1_000;
 /// Items in work at once unless `max_parallel` says otherwise.
 pub const PARALLEL_DEFAULT: usize = 5;
 
+/// Rounds of one `repeat`, whatever the playbook says.
+pub const ROUNDS_MAX: u32 = 1_000;
+/// Shortest time between two rounds.
+pub const EVERY_MIN: Span = Span::seconds(1);
+
+/// The argument under which the engine records how long an effect lasts, so that whoever approves
+/// it, and whoever reads the record, sees it among the parameters. No action has an input of
+/// this name.
+pub const END_ARGUMENT: &str = "for";
+
 /// How long people have to reply when the author does not say.
 pub const APPROVAL_WITHIN_DEFAULT: Span = Span::minutes(30);
 
@@ -232,6 +242,55 @@ pub struct Step {
     pub if_refused_continue: bool,
     /// What the author wants asked before the effect. Class and policy may ask without it.
     pub approval: Option<Approval>,
+    /// Doing it again and again.
+    pub repeat: Option<Repeat>,
+    /// How what it did ends, and what takes it back.
+    pub undo: Undo,
+}
+
+/// `repeat` of a step. Each round is a call; of an effect with a key of its own.
+#[derive(Debug)]
+pub struct Repeat {
+    /// From the beginning of one round to the next, a duration.
+    pub every: Argument,
+    /// It is done when this holds; `result` is what the last round gave. Watched: nothing waits for
+    /// what it reads.
+    pub until: Option<Expression>,
+    /// Rounds, an int.
+    pub times: Option<Argument>,
+    /// From the beginning of the step, a duration.
+    pub at_most: Option<Argument>,
+    /// The first round comes after one `every`.
+    pub wait_first: bool,
+}
+
+/// `undo` of a step.
+#[derive(Debug, Default)]
+pub struct Undo {
+    /// It ends by itself after this, a duration.
+    pub after: Option<Argument>,
+    /// It is taken back when this holds while the run goes on. Watched: nothing waits for it.
+    pub when: Option<Expression>,
+    /// What takes it back.
+    pub inverse: Inverse,
+}
+
+/// What takes an effect back.
+#[derive(Debug, Default)]
+pub enum Inverse {
+    /// The action that its action declares.
+    #[default]
+    Declared,
+    /// Another action. Its parameters are resolved when it is needed, so they may read what the
+    /// step itself gave.
+    Named {
+        /// The action.
+        action: Arc<ActionSpec>,
+        /// Its parameters by name.
+        with: IndexMap<String, Argument>,
+    },
+    /// Nothing, for the reason that the author gives.
+    RuledOut(String),
 }
 
 /// `for_each`.

@@ -12,7 +12,7 @@ pub use self::trial::trials;
 use crate::action_spec::{ActionSpec, Catalog, ErrorKind};
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp, Verdict};
-use crate::plan::{ATTEMPTS_MAX, OnTimeout, STEPS_MAX};
+use crate::plan::{ATTEMPTS_MAX, OnTimeout, ROUNDS_MAX, STEPS_MAX};
 use crate::types::{TextForm, Type};
 
 /// The schema of a playbook file for the actions of a catalogue.
@@ -165,10 +165,53 @@ fn step(actions: &[&ActionSpec]) -> Value {
                 },
             },
             "on_failure": {"enum": ["stop", "continue", "undo"], "default": "stop"},
-            "if_refused": {"enum": ["stop", "continue", "undo"], "default": "stop"},
+            "if_refused": {"enum": ["stop", "continue"], "default": "stop"},
             "approval": approval(),
+            "undo": undo(),
+            "repeat": repeat(),
         },
         "allOf": shapes,
+    })
+}
+
+fn repeat() -> Value {
+    let span = json!({"anyOf": [{"$ref": "#/$defs/duration"}, {"$ref": "#/$defs/value"}]});
+    json!({
+        "description": "Does it again and again; `done` says whether `until` came.",
+        "type": "object", "additionalProperties": false, "required": ["every"],
+        "anyOf": [{"required": ["times"]}, {"required": ["at_most"]}],
+        "properties": {
+            "every": span,
+            "until": {"$ref": "#/$defs/cel", "description": "`result` is what the last round gave."},
+            "times": {"anyOf": [{"type": "integer", "minimum": 1, "maximum": ROUNDS_MAX}, {"$ref": "#/$defs/value"}]},
+            "at_most": span,
+            "first": {"enum": ["now", "wait"], "default": "now"},
+        },
+    })
+}
+
+fn undo() -> Value {
+    json!({
+        "description": "How what the step did ends, and what takes it back.",
+        "oneOf": [
+            {"const": "auto"},
+            {
+                "type": "object", "additionalProperties": false, "required": ["none"],
+                "properties": {"none": {"type": "string", "description": "Why nothing takes it back."}},
+            },
+            {
+                "type": "object", "additionalProperties": false, "minProperties": 1,
+                "properties": {
+                    "after": {
+                        "description": "It ends by itself after this; every block needs it.",
+                        "anyOf": [{"$ref": "#/$defs/duration"}, {"$ref": "#/$defs/value"}],
+                    },
+                    "when": {"$ref": "#/$defs/cel", "description": "It is taken back when this holds."},
+                    "uses": {"type": "string", "description": "Another action that takes it back."},
+                    "with": {"type": "object", "description": "Parameters of that action."},
+                },
+            },
+        ],
     })
 }
 

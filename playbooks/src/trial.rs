@@ -207,6 +207,10 @@ pub struct Expect {
     pub waiting_on: Vec<(Placed<String>, Option<String>)>,
     /// `attempts` by step, those of all its items together.
     pub attempts: Vec<(Placed<String>, u32)>,
+    /// `undo`: steps whose effects end by themselves after this time.
+    pub undo: Vec<(Placed<String>, Span)>,
+    /// `undone`: every step whose effects the run took back, in any order.
+    pub undone: Option<Placed<Vec<Placed<String>>>>,
     /// `clock_advanced`, from the start of the run to its end.
     pub clock_advanced: Option<Placed<Span>>,
     /// `runs` that were started.

@@ -34,6 +34,7 @@ mod overlap;
 mod parts;
 mod people;
 pub(crate) mod perform;
+mod register;
 mod setbacks;
 mod starting;
 mod timers;

@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 
 use indexmap::IndexMap;
 use playbooks::action_spec::Catalog;
-use playbooks::compile::{Bundle, Compilation, Environment, compile};
+use playbooks::compile::{self, Bundle, Compilation, Environment, compile};
 use playbooks::diagnostic::{Diagnostic, Level};
 use playbooks::operator::Operator;
 use playbooks::plan::Plan;
@@ -198,7 +198,7 @@ pub fn bundle(file: &Path) -> Result<Bundle, LibraryError> {
 
 /// Compiles a bundle the store kept.
 pub fn compile_kept(bundle: Bundle, catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
-    let Compilation { plan, diagnostics } = compile(
+    let Compilation { plan, diagnostics } = compile::compile_kept(
         &bundle,
         Environment {
             catalog,

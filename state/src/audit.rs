@@ -39,6 +39,9 @@ pub(crate) fn event_kind(event: &Event) -> &'static str {
         Event::Probed { .. } => "probe.finished",
         Event::OutcomeUnknown { .. } => "outcome.unknown",
         Event::RetryScheduled { .. } => "retry.scheduled",
+        Event::Waits { .. } => "wait.begun",
+        Event::RoundScheduled { .. } => "round.scheduled",
+        Event::RoundsEnded { .. } => "rounds.ended",
         Event::Asked(_) => "inquiry.asked",
         Event::Telling { .. } => "inquiry.telling",
         Event::Told { .. } => "inquiry.told",
@@ -65,6 +68,9 @@ fn event_path(event: &Event) -> Option<Path> {
         | Event::Probed { path, .. }
         | Event::OutcomeUnknown { path, .. }
         | Event::RetryScheduled { path, .. }
+        | Event::Waits { path, .. }
+        | Event::RoundScheduled { path, .. }
+        | Event::RoundsEnded { path, .. }
         | Event::Settled { path, .. } => Some(path.clone()),
         Event::Intended(intended) => Some(intended.path.clone()),
         Event::Expanded { step, .. } => Some(Path::step(step)),

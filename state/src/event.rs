@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use playbooks::action_spec::{ErrorKind, Recovery};
+use playbooks::action_spec::Recovery;
 use playbooks::duration::Span;
 use playbooks::marking::{EffectClass, Pap, Tlp};
 use serde::{Deserialize, Serialize};
@@ -20,11 +20,13 @@ use crate::ids::{EffectKey, EntityId, IncidentId, Path, RunId};
 mod cause;
 mod decision;
 mod inquiry;
+mod outcome;
 mod status;
 
 pub use cause::{RefusalKind, SkipCause};
 pub use decision::{Inverse, Settlement};
 pub use inquiry::{Inquiry, InquiryEnd, OnTimeout, ProposedEffect, Reply, ReplyWord, Shown, Subject, Told};
+pub use outcome::{Outcome, ProbeAnswer};
 pub use status::RunStatus;
 
 /// Position of an event in its run, from 0 without gaps.
@@ -162,6 +164,31 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// A step that does nothing but wait: nothing is performed, and it goes on at a time.
+    Waits {
+        /// Which.
+        path: Path,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The next round of a repeated step is due at a time.
+    RoundScheduled {
+        /// Which.
+        path: Path,
+        /// The round, from 1.
+        round: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// A repeated step has no further round.
+    RoundsEnded {
+        /// Which.
+        path: Path,
+        /// Rounds that it had.
+        rounds: u32,
+        /// Whether what it waited for has come.
+        done: bool,
+    },
     /// People are asked, and steps wait for their reply.
     Asked(Box<Inquiry>),
     /// People will be told by mail that they are asked, each once. Durable before anything is sent.
@@ -261,7 +288,8 @@ pub enum Event {
         reason: String,
     },
     /// Effects of the run are to be taken back, in this order, each as an effect of its own with an
-    /// intent before and an outcome after. Of a run that is not over, nothing new starts.
+    /// intent before and an outcome after. Of a run that is not over, nothing new starts, unless
+    /// it goes on.
     UndoRequested {
         /// What takes each back.
         inverses: Vec<Inverse>,
@@ -269,6 +297,9 @@ pub enum Event {
         actor: Actor,
         /// Why, for the record.
         reason: String,
+        /// The run goes on meanwhile: what a step watches for has come.
+        #[serde(default, skip_serializing_if = "is_false")]
+        goes_on: bool,
     },
     /// The run is over. Nothing follows but what a person decides about it: see
     /// [`Event::may_follow_the_end`].
@@ -295,7 +326,7 @@ impl Event {
                 | Self::Acknowledged { .. }
                 | Self::Retried { .. }
                 | Self::Rerun { .. }
-                | Self::UndoRequested { .. }
+                | Self::UndoRequested { goes_on: false, .. }
         )
     }
 }
@@ -337,6 +368,9 @@ pub struct Started {
     /// The run that this one repeats, when a person started it as a repetition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<RunId>,
+    /// The measure that this run ends, when it was started for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<EffectKey>,
 }
 
 /// An effect or read about to be sent.
@@ -381,53 +415,4 @@ pub struct LeftOut {
     pub connection: String,
     /// In words.
     pub why: String,
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outcome {
-    /// Done.
-    Succeeded {
-        /// Outputs, checked against the action's promise.
-        output: Value,
-        /// What the far end calls it (ticket number, message id), for people.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reference: Option<String>,
-    },
-    /// Not done.
-    Failed {
-        /// Kind, for decisions.
-        kind: ErrorKind,
-        /// In words, without secrets.
-        detail: String,
-        /// Whether it is certain that nothing happened outside. `false` makes an effect doubtful.
-        not_sent: bool,
-        /// When the far end asks to be tried again.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_after: Option<Span>,
-    },
-    /// Simulated: would have been sent.
-    Simulated {
-        /// The example output that the run goes on with.
-        output: Value,
-    },
-}
-
-/// What a probe found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ProbeAnswer {
-    /// It happened; here are its outputs.
-    Done {
-        /// Outputs.
-        output: Value,
-    },
-    /// It did not happen.
-    NotDone,
-    /// Cannot tell.
-    CannotTell {
-        /// Why.
-        detail: String,
-    },
 }

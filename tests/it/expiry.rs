@@ -67,7 +67,7 @@ pub(crate) fn let_a_playbook_block(soc: &Soc) {
         "id: shut-out\nname: Shut out\nversion: 1\ndescription: Blocks one address at the \
          firewall.\nowner: network-team\ntrigger: {{incident: [ids-alert]}}\nmay: [contain]\nlimits: {{tlp: amber, pap: green, time: \
          1h}}\nsteps:\n  block:\n    uses: block.ip\n    using: firewall\n    retry: {{attempts: \
-         1}}\n    with: {{ip: {TARGET}, reason: a test, for: 2h}}\n"
+         1}}\n    with: {{ip: {TARGET}, reason: a test}}\n    undo: {{after: 2h}}\n"
     );
     std::fs::write(soc.project().join("playbooks/shut-out.yaml"), playbook).unwrap();
     let file = soc.project().join("entities/ville-exemple.yaml");

@@ -20,6 +20,7 @@ mod examples;
 mod expiry;
 mod files;
 mod hostile;
+mod in_time;
 mod intake;
 mod ledger;
 mod letters;

@@ -49,7 +49,7 @@ impl Hook for FullOnce {
 }
 
 const BLOCK: &str = "  block:\n    uses: block.ip\n    with:\n      ip: ${{ incident.network.source_ip }}\n      \
-                     direction: inbound\n      reason: \"{{incident.ref}}\"\n      for: 1h\n";
+                     direction: inbound\n      reason: \"{{incident.ref}}\"\n    undo: {after: 1h}\n";
 
 /// The alert of the demonstration, from another address.
 fn alert(number: u8) -> Vec<u8> {

@@ -134,7 +134,7 @@ fn a_broken_playbook_turns_red_with_a_diff_and_the_command_that_plays_it_again()
                     got      priority: \"look\"
    outputs          expected blocked: \"5.1.1.1\"
                     got      blocked: absent
-   effects          expected block.ip ip: \"5.1.1.1\", direction: \"inbound\", for: \"1d\"
+   effects          expected block.ip ip: \"5.1.1.1\", direction: \"inbound\"
                     got      no block.ip
    effects          expected ticket.open body: \"…, inbound.\\nScore 80,";
     let first = out.find("\n FAILED").map(|at| &out[at..]).unwrap();

@@ -1,6 +1,7 @@
 //! The contracts of `block.*` and `unblock.*`.
 //!
-//! Owns what a playbook may say. Every block has an end; the input `for` says when.
+//! Owns what a playbook may say. Every block has an end, which is no parameter: it stands under
+//! `undo.after` of the step.
 
 use playbooks::action_spec::{ActionSpec, Sink};
 use playbooks::marking::{EffectClass, Exposure};
@@ -48,14 +49,13 @@ pub(crate) fn file_specs() -> [ActionSpec; 2] {
         Sink::Plain,
         "Why, for the people who meet the block.",
     )
-    .block_end()
     .output("hash", Type::Text(TextForm::Hash))
     .output("list", Type::String)
     .discloses(&["hash"])
     .natural_key(&["hash"])
     .inverse("unblock.hash")
     .example(
-        json!({"hash": HASH, "reason": "MW-2026-00102", "for": "30d"}),
+        json!({"hash": HASH, "reason": "MW-2026-00102"}),
         json!({"hash": HASH, "list": "indicators"}),
     );
     let unblock = Contract::new(
@@ -115,7 +115,6 @@ fn block_ip() -> ActionSpec {
         Sink::Plain,
         "Seen from the entity; `both` by default.",
     )
-    .block_end()
     .exactly_one_of(&["ip", "cidr"])
     .output("ip", Type::Text(TextForm::Ip).optional())
     .output("cidr", Type::Text(TextForm::Cidr).optional())
@@ -124,7 +123,7 @@ fn block_ip() -> ActionSpec {
     .natural_key(&["ip", "cidr", "direction"])
     .inverse("unblock.ip")
     .example(
-        json!({"ip": "192.0.2.7", "direction": "inbound", "reason": "ID-2026-00012", "for": "24h"}),
+        json!({"ip": "192.0.2.7", "direction": "inbound", "reason": "ID-2026-00012"}),
         json!({"ip": "192.0.2.7", "list": "ip"}),
     )
 }
@@ -143,14 +142,13 @@ fn block_named(kind: &str, form: TextForm, example: &str) -> ActionSpec {
         Sink::Plain,
         "Why, for the people who meet the block.",
     )
-    .block_end()
     .output(kind, Type::Text(form))
     .output("list", Type::String)
     .discloses(&[kind])
     .natural_key(&[kind])
     .inverse(&format!("unblock.{kind}"))
     .example(
-        json!({kind: example, "reason": "PH-2026-00417", "for": "7d"}),
+        json!({kind: example, "reason": "PH-2026-00417"}),
         json!({kind: example, "list": kind}),
     )
 }
@@ -218,17 +216,4 @@ fn unblock_named(kind: &str, form: TextForm, example: &str) -> ActionSpec {
 
 fn direction() -> Type {
     Type::OneOf(DIRECTIONS.iter().map(|word| (*word).to_owned()).collect())
-}
-
-impl Contract {
-    /// The end that every block has.
-    fn block_end(self) -> Self {
-        self.input(
-            "for",
-            Type::Duration.optional(),
-            Sink::Plain,
-            "How long it stays; the operator's default when it is left out, never beyond the operator's longest.",
-        )
-        .expires_by("for")
-    }
 }

@@ -55,7 +55,6 @@ impl Contract {
                 needs_connection: true,
                 merges_providers: false,
                 renders_mail: false,
-                expires_by: None,
                 example: (Value::Null, Value::Null),
             },
         }
@@ -158,12 +157,6 @@ impl Contract {
             Sink::Document,
             "The parameters that the template declares.",
         )
-    }
-
-    /// Names the input that limits how long the effect lasts.
-    pub(crate) fn expires_by(mut self, input: &str) -> Self {
-        self.spec.expires_by = Some(input.to_owned());
-        self
     }
 
     /// Ends the contract with an example call: its inputs and what it gives.

@@ -12,8 +12,7 @@ fn every_input_it_refers_to_exists() {
             .discloses
             .iter()
             .chain(&spec.natural_key)
-            .chain(spec.exactly_one_of.iter().flatten())
-            .chain(&spec.expires_by);
+            .chain(spec.exactly_one_of.iter().flatten());
         for input in named {
             assert!(
                 spec.inputs.contains_key(input),
@@ -42,9 +41,11 @@ fn what_contains_can_be_taken_back_or_says_why_not() {
 }
 
 #[test]
-fn every_block_ends() {
+fn the_end_of_an_effect_is_no_input_and_every_block_can_be_taken_back() {
     for (name, spec) in capabilities() {
-        assert_eq!(name.starts_with("block."), spec.expires_by.is_some(), "{name}");
+        let inputs = &spec.inputs;
+        assert!(!inputs.contains_key(playbooks::plan::END_ARGUMENT), "{name}");
+        assert!(!spec.must_end() || spec.inverse.is_some(), "{name}");
     }
 }
 
@@ -121,9 +122,10 @@ fn every_provider_fulfils_a_capability_and_every_capability_here_has_one() {
             assert_ne!(spec.recovery, playbooks::action_spec::Recovery::Read, "{spec:?}");
         }
     }
-    for name in all
-        .keys()
-        .filter(|name| !name.starts_with("enrich.") && *name != "http.request")
+    let elsewhere = |name: &str| name.starts_with("enrich.") || name == "http.request";
+    for (name, _) in all
+        .iter()
+        .filter(|(name, spec)| !elsewhere(name) && !spec.waits())
     {
         assert!(
             providers

@@ -14,7 +14,7 @@ use crate::values;
 use crate::yaml::{Data, Field, Node};
 
 use super::work::Work;
-use super::{mail, questions};
+use super::{mail, questions, undo};
 
 /// Compiles the parameters of a step. `None` when one of them has an error.
 pub(super) fn compile(
@@ -29,6 +29,10 @@ pub(super) fn compile(
     let mut with = IndexMap::new();
     for field in &step.with {
         let Some(parameter) = action.inputs.get(&field.key) else {
+            if undo::is_old_end(field, action) {
+                old_end(work, field);
+                continue;
+            }
             unknown(work, field, &format!("`{}`", action.name), action.inputs.keys());
             continue;
         };
@@ -90,6 +94,27 @@ fn unknown<'k>(work: &mut Work<'_>, field: &Field, what: &str, known: impl Itera
         }
     });
     work.report(finding.help(help));
+}
+
+/// The end of a block as earlier versions wrote it.
+fn old_end(work: &mut Work<'_>, field: &Field) {
+    if work.kept {
+        return;
+    }
+    let written = work
+        .source
+        .text
+        .get(field.value.place.clone())
+        .unwrap_or("24h")
+        .to_owned();
+    let finding = work
+        .error(
+            "PB202",
+            &field.key_place,
+            "the end of a block is no parameter; it belongs to `undo`",
+        )
+        .help(format!("write beside `with:`   undo: {{after: {written}}}"));
+    work.report(finding);
 }
 
 fn missing(work: &mut Work<'_>, step: &Step, action: &ActionSpec, params: Option<&Type>) {

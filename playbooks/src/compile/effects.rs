@@ -1,35 +1,37 @@
 //! Rules about what steps do to the world: classes, markings, connections, ends, repetition.
 
-use indexmap::IndexMap;
-
 use crate::action_spec::{ActionSpec, Recovery};
 use crate::diagnostic::Diagnostic;
-use crate::document::Step;
-use crate::duration::Span;
+use crate::document::{Placed, Step};
 use crate::marking::EffectClass;
 use crate::names::Read;
-use crate::operator::{Connection, Guardrails, Operator};
-use crate::plan::{self, Node};
+use crate::operator::{Connection, Operator};
+use crate::plan::Node;
 
 use super::work::Work;
-use super::{inputs, mail, markings};
+use super::{mail, markings};
 
 /// Checks every step whose action exists.
-pub(super) fn check(work: &mut Work<'_>, steps: &IndexMap<String, plan::Step>) {
+pub(super) fn check(work: &mut Work<'_>) {
     let document = work.document;
     let mut classes = Vec::new();
     for step in &document.steps {
         let Some(action) = work.action(step) else { continue };
         let class = class_of(work, step, action);
         classes.push(class);
-        permitted(work, step, class);
+        permitted(work, &step.uses, class);
         connection(work, step, action);
         markings::check(work, step, action, class);
-        end(work, step, action, steps);
         repetition(work, step, action, class);
         recipient(work, step, action);
         contact(work, step, action);
     }
+    let inverses = document
+        .steps
+        .iter()
+        .filter_map(|step| step.undo.as_ref()?.inverse.as_ref());
+    let inverses = inverses.filter_map(|inverse| work.environment.catalog.action(&inverse.uses.value));
+    classes.extend(inverses.map(|action| action.effect));
     unused_classes(work, &classes);
     once_per(work, &classes);
 }
@@ -55,7 +57,8 @@ pub(super) fn named_connection<'a>(work: &Work<'a>, step: &Step) -> Option<&'a C
     operator.connections.get(&step.using.as_ref()?.value)
 }
 
-fn permitted(work: &mut Work<'_>, step: &Step, class: EffectClass) {
+/// PB301: an effect beyond `may`.
+pub(super) fn permitted(work: &mut Work<'_>, uses: &Placed<String>, class: EffectClass) {
     let document = work.document;
     if class <= EffectClass::Record || document.may.iter().any(|may| may.value == class) {
         return;
@@ -69,10 +72,10 @@ fn permitted(work: &mut Work<'_>, step: &Step, class: EffectClass) {
     let mut finding = work
         .error(
             "PB301",
-            &step.uses.place,
+            &uses.place,
             format!(
                 "`{}` is a `{class}`, and this playbook may only {only}",
-                step.uses.value
+                uses.value
             ),
         )
         .label(format!("effect class `{class}`"));
@@ -142,66 +145,6 @@ fn connection(work: &mut Work<'_>, step: &Step, action: &ActionSpec) {
         Some(_) => return,
     };
     work.report(finding);
-}
-
-/// PB331: an end of a block beyond what the operator allows.
-fn end(work: &mut Work<'_>, step: &Step, action: &ActionSpec, steps: &IndexMap<String, plan::Step>) {
-    let Some(expires_by) = &action.expires_by else {
-        return;
-    };
-    let Some(field) = step.with.iter().find(|field| field.key == *expires_by) else {
-        return;
-    };
-    let longest = work.environment.operator.map_or_else(
-        || Guardrails::default().block_for_max,
-        |operator| operator.guardrails.block_for_max,
-    );
-    let Some(argument) = steps
-        .get(&step.id.value)
-        .and_then(|step| step.with.get(expires_by))
-    else {
-        return;
-    };
-    let written = match argument {
-        crate::arguments::Argument::Literal(value) => Some(value.clone()),
-        crate::arguments::Argument::Value(expression) => input_maximum(work, expression.source()),
-        _ => None,
-    };
-    let over = written
-        .as_ref()
-        .and_then(|value| value.as_str())
-        .and_then(|text| text.parse::<Span>().ok())
-        .filter(|span| *span > longest);
-    if let Some(span) = over {
-        let finding = work
-            .warning(
-                "PB331",
-                &field.value.place,
-                format!("this may last {span}, and a block lasts at most {longest} here"),
-            )
-            .help(format!(
-                "the engine would cut it to {longest}; write that, or set `max: {longest}` on the input"
-            ));
-        work.report(finding);
-    }
-}
-
-/// The longest value of `inputs.<name>` when that is all the expression says.
-fn input_maximum(work: &Work<'_>, expression: &str) -> Option<serde_json::Value> {
-    let name = expression.trim().strip_prefix("inputs.")?;
-    let input = work
-        .document
-        .inputs
-        .iter()
-        .find(|input| input.name.value == name)?;
-    let node = [&input.max, &input.default]
-        .into_iter()
-        .flatten()
-        .max_by(|a, b| {
-            let size = |node: &crate::yaml::Node| inputs::comparable(&node.to_json()).unwrap_or(0.0);
-            size(a).total_cmp(&size(b))
-        })?;
-    Some(node.to_json())
 }
 
 /// PB333: trying an effect again that can neither be repeated nor asked about.

@@ -28,8 +28,9 @@ pub(super) fn typed(work: &mut Work<'_>, inputs: &IndexMap<String, Input>) -> Op
     work.env = scope::inside(work, inputs);
     let document = work.document;
     for step in document.steps.iter().filter(|step| step.for_each.is_none()) {
-        let ty = work.action(step).map_or(Type::Never, |action| {
-            Type::step(&questions::outputs_of(step, action))
+        let ty = work.action(step).map_or(Type::Never, |action| match step.repeat {
+            Some(_) => Type::step_repeated(&action.outputs),
+            None => Type::step(&questions::outputs_of(step, action)),
         });
         add_step(work, step, ty);
     }

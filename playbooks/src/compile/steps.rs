@@ -14,7 +14,7 @@ use crate::template::{Blocks, Template};
 use crate::types::Type;
 
 use super::work::{Reader, Work};
-use super::{approvals, arguments, mail, order, questions, scope};
+use super::{approvals, arguments, mail, order, questions, repeat, scope, undo};
 
 /// Compiles every step, and the mail templates they name.
 pub(super) fn compile(work: &mut Work<'_>) -> (IndexMap<String, plan::Step>, IndexMap<String, MailTemplate>) {
@@ -122,6 +122,8 @@ fn one(
     // A list is approved as one, so no item is in reach of the question.
     let approval = approvals::compile(work, step, &action, &question_env(work, step));
     let with = arguments::compile(work, step, &action, &env, templates);
+    let repeat = repeat::compile(work, step, &action, &env).ok();
+    let undo = undo::compile(work, step, &action, &env, templates);
     let condition = work.conditions.get(&id).cloned();
     let for_each = match &step.for_each {
         Some(each) => Some(ForEach {
@@ -153,9 +155,16 @@ fn one(
             .as_ref()
             .is_some_and(|placed| placed.value),
         approval,
+        repeat: repeat?,
+        undo: undo?,
         action,
         id,
     })
+}
+
+/// An action that only one place of the plan holds.
+pub(super) fn one_action(action: &ActionSpec) -> Arc<ActionSpec> {
+    Arc::new(action.clone())
 }
 
 /// What an approval may name: what its step may, without the loop variable.

@@ -95,15 +95,13 @@ pub(super) const STEP: Keys = Keys {
         "on_failure",
         "if_refused",
         "approval",
+        "undo",
+        "repeat",
     ],
-    unbuilt: &[
-        ("undo", "remove it; give a block its end with the parameter `for`"),
-        ("repeat", "remove it; the step runs once"),
-        (
-            "expect",
-            "remove it; read the answer with `has(...)` or `default(...)`",
-        ),
-    ],
+    unbuilt: &[(
+        "expect",
+        "remove it; read the answer with `has(...)` or `default(...)`",
+    )],
     foreign: &[
         ("action", "uses"),
         ("run", "uses"),
@@ -128,6 +126,36 @@ pub(super) const APPROVAL: Keys = Keys {
         ("question", "ask"),
         ("quorum", "count"),
         ("message", "ask"),
+    ],
+};
+
+pub(super) const UNDO: Keys = Keys {
+    what: "`undo`",
+    known: &["after", "when", "uses", "with", "none"],
+    unbuilt: &[],
+    foreign: &[
+        ("for", "after"),
+        ("ttl", "after"),
+        ("within", "after"),
+        ("if", "when"),
+        ("until", "when"),
+        ("action", "uses"),
+        ("never", "none"),
+    ],
+};
+
+pub(super) const REPEAT: Keys = Keys {
+    what: "`repeat`",
+    known: &["every", "until", "times", "at_most", "first"],
+    unbuilt: &[],
+    foreign: &[
+        ("interval", "every"),
+        ("delay", "every"),
+        ("while", "until"),
+        ("count", "times"),
+        ("max", "times"),
+        ("timeout", "at_most"),
+        ("for", "at_most"),
     ],
 };
 

@@ -6,7 +6,7 @@ use crate::plan::{ATTEMPTS_MAX, BACKOFF_MAX, OnFailure, Section};
 use crate::yaml::{Data, Field, Node};
 
 use super::reader::Reader;
-use super::{Cel, ForEach, LINE_CHARACTERS_MAX, Placed, Retry, Step, approval, keys, words};
+use super::{Cel, ForEach, LINE_CHARACTERS_MAX, Placed, Retry, Step, approval, keys, repeat, undo, words};
 
 /// Items a step may work on at the same time.
 pub(super) const PARALLEL_MAX: i64 = 50;
@@ -87,11 +87,13 @@ pub(super) fn read(
         on_failure,
         if_refused_continue,
         approval: value("approval").and_then(|node| approval::read(reader, node)),
+        repeat: value("repeat").and_then(|node| repeat::read(reader, node)),
+        undo: value("undo").and_then(|node| undo::read(reader, node)),
         id,
     })
 }
 
-fn parameters(reader: &mut Reader<'_>, field: &Field) -> Vec<Field> {
+pub(super) fn parameters(reader: &mut Reader<'_>, field: &Field) -> Vec<Field> {
     if let Data::Map(entries) = &field.value.data {
         return entries.clone();
     }

@@ -32,7 +32,7 @@ fn the_shape_of_the_file_is_checked() {
     assert_eq!(with("stepz: {}\nsteps: {a: {uses: x.y}}\n"), ["PB109 6:1"]);
     assert_eq!(with("concurrency: {}\nsteps: {a: {uses: x.y}}\n"), ["PB199 6:1"]);
     assert_eq!(
-        with("steps:\n  a: {uses: x.y, undo: {after: 1d}}\n"),
+        with("steps:\n  a: {uses: x.y, expect: {code: 2xx}}\n"),
         ["PB199 7:18"]
     );
     assert_eq!(

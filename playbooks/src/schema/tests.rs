@@ -43,15 +43,12 @@ fn wrong_keys_and_parameters_do_not_fit() {
     assert!(!step("{uses: enrich.ip, with: {ips: 192.0.2.1}}"));
     assert!(!step("{uses: enrich.ip}"));
     assert!(!step("{uses: enrich.hsh, with: {hash: x}}"));
-    assert!(!step(
-        "{uses: enrich.ip, with: {ip: 192.0.2.1}, undo: {after: 1d}}"
-    ));
     assert!(!step("{uses: block.ip, with: {reason: x}}"));
     assert!(step(
-        "{uses: block.ip, with: {ip: 192.0.2.1, reason: x, for: 24h}}"
+        "{uses: block.ip, with: {ip: 192.0.2.1, reason: x}, undo: {after: 24h}}"
     ));
     assert!(!step(
-        "{uses: block.ip, with: {ip: 192.0.2.1, reason: x, for: soon}}"
+        "{uses: block.ip, with: {ip: 192.0.2.1, reason: x}, undo: {after: soon}}"
     ));
 }
 

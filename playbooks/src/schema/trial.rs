@@ -113,6 +113,8 @@ fn test() -> Value {
                 "refused": {"$ref": "#/$defs/reasons"},
                 "waiting_on": {"$ref": "#/$defs/reasons"},
                 "attempts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/count"}},
+                "undo": {"type": "object", "additionalProperties": {"$ref": "#/$defs/duration"}, "description": "Step to the time after which what it did ends by itself."},
+                "undone": {"$ref": "#/$defs/names", "description": "All steps whose effects the run took back."},
                 "clock_advanced": {"$ref": "#/$defs/duration"},
                 "runs": {"$ref": "#/$defs/count"},
                 "attached": {"$ref": "#/$defs/count"},

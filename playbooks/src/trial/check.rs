@@ -12,7 +12,7 @@ use crate::action_spec::{ActionSpec, Catalog};
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::document::{Document, Placed};
 use crate::marking::EffectClass;
-use crate::plan::{Plan, Section, Step};
+use crate::plan::{END_ARGUMENT, Plan, Section, Step};
 use crate::suggestion::did_you_mean;
 use crate::types::Type;
 use crate::values;
@@ -254,7 +254,9 @@ impl Checker<'_> {
             .chain(expect.skipped.iter().map(|(step, _)| step))
             .chain(expect.refused.iter().map(|(step, _)| step))
             .chain(expect.waiting_on.iter().map(|(step, _)| step))
-            .chain(expect.attempts.iter().map(|(step, _)| step));
+            .chain(expect.attempts.iter().map(|(step, _)| step))
+            .chain(expect.undo.iter().map(|(step, _)| step))
+            .chain(expect.undone.iter().flat_map(|undone| &undone.value));
         for step in steps {
             if !self.plan.steps.contains_key(&step.value) {
                 self.unknown_step("PB504", step);
@@ -268,7 +270,9 @@ impl Checker<'_> {
         };
         for parameter in &mut effect.parameters {
             let name = &parameter.name.value;
-            let Some(input) = action.inputs.get(name) else {
+            let lasts = (name == END_ARGUMENT).then_some(&Type::Duration);
+            let declared = action.inputs.get(name).map(|input| input.ty.required());
+            let Some(ty) = lasts.or(declared) else {
                 let known = action.inputs.keys().map(String::as_str);
                 let help = nearest(name, known, &format!("parameters of {}", action.name));
                 self.report(
@@ -283,13 +287,13 @@ impl Checker<'_> {
             if matches!(parameter.value, Value::Object(_)) {
                 continue;
             }
-            match values::check(&parameter.value, input.ty.required()) {
+            match values::check(&parameter.value, ty) {
                 Ok(value) => parameter.value = value,
                 Err(why) => self.report(
                     "PB504",
                     &parameter.place,
                     format!("`{name}` of {}: {why}", action.name),
-                    format!("`{name}` is {}", input.ty.required()),
+                    format!("`{name}` is {ty}"),
                 ),
             }
         }

@@ -23,7 +23,8 @@ steps:
   block:
     uses: block.ip
     if: default(steps.outside.score, 0) > 50
-    with: {ip: 192.0.2.1, reason: scan, for: \"${{ inputs.block_for }}\"}
+    with: {ip: 192.0.2.1, reason: scan}
+    undo: {after: \"${{ inputs.block_for }}\"}
 outputs:
   score: steps.outside.score
 ";
@@ -91,6 +92,8 @@ tests:
     expect:
       status: succeeded
       effects: [{block.ip: {for: 24h}}]
+      undo: {block: 24h}
+      undone: []
       effects_count: {block.ip: 1}
       never: [notify.team]
       ran: [outside, block]
@@ -162,12 +165,12 @@ const WRONG: &[(&str, &str)] = &[
         "PB504 4:37 the playbook has no step `blok`",
     ),
     (
-        "expect: {undo: {block: 7d}}",
-        "PB199 4:24 the key `undo` is not built yet",
+        "expect: {undo: {blok: 7d}}",
+        "PB504 4:31 the playbook has no step `blok` | did you mean `block`?",
     ),
     (
-        "expect: {undone: [block]}",
-        "PB199 4:24 the key `undone` is not built yet",
+        "expect: {undone: [blok]}",
+        "PB504 4:33 the playbook has no step `blok` | did you mean `block`?",
     ),
     (
         "mode: loud, expect: {runs: 1}",

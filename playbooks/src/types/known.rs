@@ -117,6 +117,14 @@ impl Type {
         Self::Record(fields)
     }
 
+    /// What `steps.<id>` is for a step with `repeat`: the outputs of its last round, and whether it
+    /// came to what it waited for.
+    pub fn step_repeated(outputs: &IndexMap<String, Self>) -> Self {
+        let mut fields = outputs.clone();
+        fields.insert("done".to_owned(), Self::Bool);
+        Self::step(&fields)
+    }
+
     /// What `steps.<id>` is for a `for_each` step over items of the given type.
     pub fn step_for_each(outputs: &IndexMap<String, Self>, item: &Self) -> Self {
         let mut one = outputs.clone();

@@ -21,6 +21,7 @@ mod inquire;
 mod open;
 mod people;
 mod replies;
+mod rounds;
 mod steps;
 mod telling;
 mod undo;

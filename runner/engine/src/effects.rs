@@ -111,7 +111,16 @@ fn note(plan: &Plan, run: &Run) -> String {
         },
         RunStatus::Waiting => match (run.inquiries().find(|asked| asked.is_open()), run.timers.first()) {
             (Some(asked), _) => waits_for_people(asked),
-            (None, Some((at, spot))) => format!("waits until {at} for `{}`", step(Some(spot))),
+            (None, Some((at, spot))) => {
+                let round = match run.place(*spot) {
+                    Some(Place::Rested(_)) => {
+                        let rounds = run.steps.get(spot.step).map_or(0, |state| state.rounds);
+                        format!("round {} of ", rounds + 1)
+                    }
+                    _ => String::new(),
+                };
+                format!("waits until {at} for {round}`{}`", step(Some(spot)))
+            }
             (None, None) => "waits".to_owned(),
         },
         _ => match run.live.len() + run.doubtful.len() {

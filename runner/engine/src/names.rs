@@ -48,6 +48,8 @@ pub struct RunNames<'a> {
     run: &'a Run,
     facts: Arc<Facts>,
     item: Option<(&'a str, &'a Value)>,
+    /// What the last round of a repetition gave.
+    result: Option<Arc<Value>>,
 }
 
 /// The names of a run; `at` names the item whose loop variable is in reach.
@@ -86,7 +88,14 @@ impl<'a> RunNames<'a> {
             run,
             facts: Arc::clone(facts),
             item,
+            result: None,
         }
+    }
+
+    /// The same with what the last round gave.
+    pub(crate) fn with_result(mut self, result: Option<&Arc<Value>>) -> Self {
+        self.result = result.cloned();
+        self
     }
 
     fn run_value(&self) -> Value {
@@ -139,6 +148,7 @@ impl Names for RunNames<'_> {
             "inputs" => Some(Cow::Borrowed(&self.run.inputs)),
             "now" => Some(Cow::Borrowed(&self.facts.now)),
             "run" => Some(Cow::Owned(self.run_value())),
+            "result" => self.result.as_deref().and_then(present),
             _ => None,
         }
     }

@@ -26,7 +26,7 @@ pub use again::Again;
 pub(crate) use fold::PROBES_MAX;
 pub use inquiry::Asked;
 pub(crate) use inquiry::{digest, digest_of};
-pub(crate) use place::{Doubt, Due, Failure, Final, Place};
+pub(crate) use place::{Doubt, Due, Failure, Final, Place, Rest};
 pub use report::{Effect, StepReport};
 pub use step::StepStatus;
 pub(crate) use step::{StepState, Work};
@@ -129,7 +129,7 @@ pub struct Run {
     pub(crate) unknown: BTreeSet<Spot>,
     /// Places about which something is still to be recorded.
     pub(crate) due: BTreeSet<Spot>,
-    /// Retries and probes by time.
+    /// Retries, probes, waits and rounds by time.
     pub(crate) timers: BTreeSet<(Timestamp, Spot)>,
     /// What people were asked, by number from 1.
     pub(crate) inquiries: Vec<Arc<Asked>>,
@@ -182,7 +182,7 @@ impl Run {
     pub fn status(&self) -> RunStatus {
         if let Some(closed) = &self.closed {
             closed.status
-        } else if self.failing.is_some() && self.undo.places.is_empty() {
+        } else if self.failing.is_some() && !self.undo_is_requested() && !self.only_undo_is_left() {
             RunStatus::Failing
         } else if !self.live.is_empty() || !self.due.is_empty() || self.asks_now() {
             RunStatus::Running
@@ -238,6 +238,13 @@ impl Run {
             return self.undo.places.get(&spot);
         }
         self.steps.get(spot.step)?.place(spot.item)
+    }
+
+    /// Whether nothing goes on any more, and what could not be taken back waits for a person.
+    fn only_undo_is_left(&self) -> bool {
+        let at_work = !self.live.is_empty() || !self.due.is_empty() || self.asks_now();
+        let waits = !self.timers.is_empty() || !self.open_inquiries.is_empty();
+        self.undo_has_failed() && !at_work && !waits
     }
 
     /// Whether some doubtful attempt can be asked about at once.

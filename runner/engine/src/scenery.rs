@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use playbooks::compile::{Bundle, Environment, compile};
+use playbooks::compile::{Bundle, Environment, compile_kept};
 use playbooks::duration::Span;
 use playbooks::incident::{Incident, IncidentType};
 use playbooks::marking::{Pap, Severity, Tlp, Verdict};
@@ -171,7 +171,8 @@ pub(crate) fn plan_with<const N: usize>(body: &str, templates: [(&str, &str); N]
             .map(|(name, text)| (name.to_owned(), text.to_owned()))
             .into(),
     };
-    let compilation = compile(
+    // What must be written is the checker's business, not the engine's.
+    let compilation = compile_kept(
         &bundle,
         Environment {
             catalog: &catalogue,

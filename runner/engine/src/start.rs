@@ -225,5 +225,6 @@ pub fn start(
         inputs,
         deadline: later(surroundings.now, plan.limits.time),
         rerun_of: None,
+        ends: None,
     })
 }

@@ -22,12 +22,14 @@ mod pace;
 mod people;
 mod recovery;
 mod retries;
+mod rounds;
 mod schedules;
 mod starting;
 mod targets;
 mod telling;
 mod trials;
 mod undo;
+mod undo_key;
 
 type Played<'s> = Rehearsal<'s, ScriptedWorld<'s>>;
 

@@ -17,6 +17,7 @@ pub(crate) fn skip_cause(cause: &SkipCause) -> String {
         | SkipCause::Absent { why }
         | SkipCause::ApprovalRefused { why }
         | SkipCause::ApprovalExpired { why } => why.clone(),
+        SkipCause::UntilTrue => "until was already true".to_owned(),
         SkipCause::RunFailing => "the run is failing".to_owned(),
         SkipCause::RunCancelled => "the run was cancelled".to_owned(),
     }

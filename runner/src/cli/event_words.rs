@@ -53,6 +53,12 @@ pub(super) fn sentence(recorded: &Recorded) -> String {
         Event::Probed { path, answer, .. } => format!("{path} probed: {}", short_debug(answer)),
         Event::OutcomeUnknown { path, detail, .. } => format!("{path} UNKNOWN: {detail}"),
         Event::RetryScheduled { path, attempt, at } => format!("{path} attempt {attempt} at {at}"),
+        Event::Waits { path, until } => format!("{path} waits until {until}"),
+        Event::RoundScheduled { path, round, at } => format!("{path} round {round} at {at}"),
+        Event::RoundsEnded { path, rounds, done } => {
+            let how = if *done { "done in" } else { "given up after" };
+            format!("{path} {how} {rounds} rounds")
+        }
         Event::Asked(_)
         | Event::Telling { .. }
         | Event::Told { .. }
@@ -133,15 +139,16 @@ fn decided(event: &Event) -> String {
             inverses,
             actor,
             reason,
-        } => format!(
-            "{} has {} taken back: {reason}",
-            actor.name,
-            inverses
-                .iter()
-                .map(|inverse| inverse.path.to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+            goes_on,
+        } => {
+            let meanwhile = if *goes_on { ", and the run goes on" } else { "" };
+            let paths: Vec<String> = inverses.iter().map(|inverse| inverse.path.to_string()).collect();
+            format!(
+                "{} has {} taken back{meanwhile}: {reason}",
+                actor.name,
+                paths.join(", ")
+            )
+        }
         _ => String::new(),
     }
 }

@@ -412,7 +412,7 @@ fn look(step: &StepView) -> (&'static str, &'static str, Style) {
         StepState::Pending => (" ", "-", Style::new().dimmed()),
         StepState::Running => (" ", "running", AnsiColor::Cyan.on_default()),
         StepState::Waiting => ("?", "WAITING", AnsiColor::Yellow.on_default().bold()),
-        StepState::Retrying => ("?", "waiting", AnsiColor::Yellow.on_default()),
+        StepState::Retrying | StepState::Resting => ("?", "waiting", AnsiColor::Yellow.on_default()),
         StepState::Done if effect => ("!", "DONE", AnsiColor::Green.on_default().bold()),
         StepState::Done => (" ", "ok", AnsiColor::Green.on_default()),
         StepState::Simulated => ("~", "would do", AnsiColor::Magenta.on_default()),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use playbooks::action_spec::Catalog;
 use playbooks::compile::Bundle;
 use playbooks::duration::Span;
+use playbooks::marking::EffectClass;
 use playbooks::types::Type;
 use serde_json::{Value, json};
 use state::access::Actor;
@@ -274,12 +275,13 @@ impl Dispatcher {
             actor: Actor::engine(),
             mode: Mode::Auto,
         };
-        let started = engine::start(
+        let mut started = engine::start(
             &compiled.plan,
             request,
             &self.surroundings(&operator, entity, now, engine::BlockCounts::default()),
         )
         .map_err(|refusal| refusal.to_string())?;
+        started.ends = Some(measure.key.clone());
         self.keep(&compiled).await.map_err(|error| error.to_string())?;
         let once = Some(Once {
             key: format!("{}#{number}", measure.key.as_str()),
@@ -322,6 +324,10 @@ fn inverse_playbook(
         types.insert(name.clone(), json!({ "type": ty }));
         with.insert(name.clone(), json!(format!("${{{{ inputs.{name} }}}}")));
     }
+    let may: Vec<&str> = (spec.effect > EffectClass::Record)
+        .then(|| spec.effect.word())
+        .into_iter()
+        .collect();
     let id = format!("expiry-{}", inverse.replace(['.', '_'], "-"));
     let playbook = json!({
         "id": id,
@@ -331,7 +337,7 @@ fn inverse_playbook(
         "owner": "sortie",
         "trigger": { "manual": false },
         "limits": { "tlp": "red", "pap": "green", "time": "24h" },
-        "may": ["contain"],
+        "may": may,
         "inputs": types,
         "steps": { "lift": { "uses": inverse, "using": measure.connection, "with": with } },
     });

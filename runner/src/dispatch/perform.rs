@@ -249,7 +249,7 @@ impl Dispatcher {
 
     /// The measures that an action may have taken back: those of the entity that are in force or
     /// wait for their end. The end of one measure is not the end of others of the same target.
-    async fn held(&self, started: &Started, now: Timestamp) -> Result<Vec<Measure>, StoreError> {
+    pub(super) async fn held(&self, started: &Started, now: Timestamp) -> Result<Vec<Measure>, StoreError> {
         let mut held = self.inner.store.measures_due(now, usize::MAX).await?;
         held.retain(|measure| measure.entity == started.entity);
         if started.by != StartedBy::Expiry {

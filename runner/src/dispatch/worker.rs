@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::perform::{Answer, Finding, call};
-use super::{Dispatcher, Message};
+use super::{Dispatcher, Message, register};
 use crate::library::Compiled;
 
 mod keep;
@@ -45,12 +45,12 @@ pub(super) struct Worker {
 }
 
 /// A run in memory, with what it needs.
-struct Loaded {
-    started: Started,
-    compiled: Arc<Compiled>,
-    run: Run,
-    operator: Arc<Operator>,
-    entity: Arc<Entity>,
+pub(super) struct Loaded {
+    pub(super) started: Started,
+    pub(super) compiled: Arc<Compiled>,
+    pub(super) run: Run,
+    pub(super) operator: Arc<Operator>,
+    pub(super) entity: Arc<Entity>,
     facts: Arc<serde_json::Value>,
     may_block: bool,
 }
@@ -308,29 +308,34 @@ impl Worker {
             } = answer;
             let (path, attempt) = (intended.path.clone(), intended.attempt);
             done.push((path.clone(), matches!(finding, Finding::Probed { .. })));
-            let (command, changes) = match finding {
+            let (command, changes, left) = match finding {
                 Finding::Finished { outcome, changes } => {
+                    let left = register::as_done(&intended, &outcome);
                     let finished = Command::Finished {
                         path,
                         attempt,
                         outcome,
                         duration_ms,
                     };
-                    (finished, changes)
+                    (finished, changes, left)
                 }
-                Finding::Probed { answer, changes } => (
-                    Command::Probed {
+                Finding::Probed { answer, changes } => {
+                    let left = register::as_found(&intended, &answer);
+                    let probed = Command::Probed {
                         path,
                         attempt,
                         answer,
-                    },
-                    changes,
-                ),
+                    };
+                    (probed, changes, left)
+                }
             };
             let undone = loaded.run.undone_by(&loaded.compiled.plan, &intended.path);
-            let (updates, measures) = self
+            let (updates, mut measures) = self
                 .dispatcher
                 .house_changes(&loaded.started, &intended, undone.as_ref(), changes, now)
+                .await;
+            self.dispatcher
+                .also_register(loaded, &intended, left, &mut measures)
                 .await;
             orders.push(Order {
                 command,

@@ -116,10 +116,17 @@ fn inexpressible(started: &Started, events: &[Recorded]) -> Option<&'static str>
         | Event::Lost { .. }
         | Event::Probed { .. }
         | Event::RetryScheduled { .. }
+        | Event::Waits { .. }
         | Event::Failing { .. }
         | Event::Acknowledged { .. }
         | Event::Rerun { .. }
         | Event::Closed { .. } => None,
+        Event::RoundScheduled { .. } | Event::RoundsEnded { .. } => {
+            Some("one of its steps was repeated, and a test of that is written by hand")
+        }
+        Event::UndoRequested { goes_on: true, .. } => {
+            Some("one of its effects was taken back, and a test of that is written by hand")
+        }
         Event::OutcomeUnknown { .. } => Some("the outcome of one of its effects is unknown"),
         _ => Some("people took part in it, and a test cannot say what they did yet"),
     })

@@ -8,18 +8,20 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use playbooks::marking::EffectClass;
-use state::event::{Event, Outcome, ProbeAnswer, Recorded, RunStatus, Settlement};
+use state::event::{Event, Recorded, RunStatus, Settlement};
 use state::ids::Path;
 
 use crate::view::{StepState, StepView};
 
+mod in_time;
 mod inquiries;
+mod outcome;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use words::skip_note;
-use words::{cut, item_words, output_words};
+use words::{cut, item_words};
 
 /// Longest note, in characters; longer ones are cut with an ellipsis.
 pub const NOTE_CHARACTERS_MAX: usize = 200;
@@ -69,6 +71,7 @@ impl Timeline {
                     connections: Vec::new(),
                     note: String::new(),
                     attempts: 0,
+                    round: None,
                     started_at: None,
                     finished_at: None,
                 };
@@ -116,7 +119,7 @@ impl Timeline {
             RunStatus::Running
         } else if any(StepState::Unknown) || self.undo_has_failed() {
             RunStatus::Stuck
-        } else if any(StepState::Retrying) || any(StepState::Waiting) {
+        } else if any(StepState::Retrying) || any(StepState::Resting) || any(StepState::Waiting) {
             RunStatus::Waiting
         } else {
             RunStatus::Running
@@ -139,7 +142,8 @@ impl Timeline {
             | Event::Told { .. }
             | Event::CancelRequested { .. }
             | Event::Acknowledged { .. }
-            | Event::Rerun { .. } => return None,
+            | Event::Rerun { .. }
+            | Event::UndoRequested { goes_on: true, .. } => return None,
             Event::UndoRequested { .. } => {
                 self.closed = None;
                 self.failing = false;
@@ -192,6 +196,9 @@ impl Timeline {
             | Event::Probed { path, .. }
             | Event::OutcomeUnknown { path, .. }
             | Event::RetryScheduled { path, .. }
+            | Event::Waits { path, .. }
+            | Event::RoundScheduled { path, .. }
+            | Event::RoundsEnded { path, .. }
             | Event::Settled { path, .. } => path,
             Event::Intended(intended) => &intended.path,
         };
@@ -229,6 +236,7 @@ impl Timeline {
                 line.state = StepState::Pending;
                 line.note.clear();
                 line.attempts = 0;
+                line.round = None;
                 line.started_at = None;
             }
             line.finished_at = None;
@@ -276,6 +284,7 @@ impl Timeline {
                 connections: Vec::new(),
                 note: String::new(),
                 attempts: 0,
+                round: None,
                 started_at: None,
                 finished_at: None,
                 ..step.clone()
@@ -371,14 +380,7 @@ impl StepView {
             }
             Event::Finished { outcome, .. } => self.take_outcome(outcome, at),
             Event::Lost { .. } => "interrupted; looking whether it happened".clone_into(&mut self.note),
-            Event::Probed { answer, .. } => match answer {
-                ProbeAnswer::Done { .. } => {
-                    "it had happened before the interruption".clone_into(&mut self.note);
-                    self.finish(StepState::Done, at);
-                }
-                ProbeAnswer::NotDone => "it had not happened; trying again".clone_into(&mut self.note),
-                ProbeAnswer::CannotTell { detail } => self.note = cut(detail),
-            },
+            Event::Probed { answer, .. } => self.take_answer(answer, at),
             Event::OutcomeUnknown { detail, .. } => {
                 self.note = cut(detail);
                 self.state = StepState::Unknown;
@@ -409,6 +411,9 @@ impl StepView {
                 self.state = StepState::Retrying;
                 self.finished_at = None;
             }
+            Event::Waits { .. } | Event::RoundScheduled { .. } | Event::RoundsEnded { .. } => {
+                self.in_time(event, at);
+            }
             Event::Started(_)
             | Event::LetSettled { .. }
             | Event::Expanded { .. }
@@ -425,26 +430,6 @@ impl StepView {
             | Event::Rerun { .. }
             | Event::UndoRequested { .. }
             | Event::Closed { .. } => {}
-        }
-    }
-
-    fn take_outcome(&mut self, outcome: &Outcome, at: Timestamp) {
-        match outcome {
-            Outcome::Succeeded { output, reference } => {
-                let words = output_words(output, reference.as_deref());
-                let end = std::mem::take(&mut self.note);
-                self.note = match (words.is_empty(), end.starts_with("until ")) {
-                    (true, true) => end,
-                    (_, false) => cut(&words),
-                    (false, true) => cut(&format!("{words}, {end}")),
-                };
-                self.finish(StepState::Done, at);
-            }
-            Outcome::Failed { detail, .. } => {
-                self.note = cut(detail);
-                self.finish(StepState::Failed, at);
-            }
-            Outcome::Simulated { .. } => self.finish(StepState::Simulated, at),
         }
     }
 }

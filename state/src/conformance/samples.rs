@@ -142,6 +142,7 @@ pub fn new_run(entity_name: &str, incident: Option<&IncidentId>, playbook_id: &s
             facts: json!({ "title": "as it was", "extra": 0.1 }),
             deadline: moment(86_400),
             rerun_of: None,
+            ends: None,
         },
         once: None,
     }

@@ -30,6 +30,8 @@ pub enum SkipCause {
         /// In words.
         why: String,
     },
+    /// What its repetition waits for had come before its first round.
+    UntilTrue,
     /// The run is failing.
     RunFailing,
     /// The run was cancelled.

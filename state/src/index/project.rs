@@ -324,8 +324,10 @@ impl Projection<'_, '_> {
                 self.staged.put(keys::measure(entity, key), &head)?;
                 self.staged
                     .put(keys::standing_measure(entity, measure.until, key), &put)?;
-                self.staged
-                    .put_bytes(keys::block(entity, measure.since, key), &[]);
+                if measure.is_block() {
+                    self.staged
+                        .put_bytes(keys::block(entity, measure.since, key), &[]);
+                }
                 if measure.inverse.is_some() {
                     self.staged.put(keys::due(measure.until, key), &put)?;
                 }

@@ -51,7 +51,8 @@ impl Held {
 
     pub(super) fn blocks_since(&self, entity: &EntityId, since: Timestamp) -> (u64, u64) {
         let mut counts = (0, 0);
-        for kept in self.measures.values().filter(|kept| kept.measure.since >= since) {
+        let counts_here = |kept: &&super::KeptMeasure| kept.measure.is_block() && kept.measure.since >= since;
+        for kept in self.measures.values().filter(counts_here) {
             counts.1 += 1;
             if kept.measure.entity == *entity {
                 counts.0 += 1;

@@ -167,6 +167,7 @@ fn all_events() -> Vec<Event> {
     events.extend(what_people_decide());
     events.extend(inquiries());
     events.extend(telling());
+    events.extend(what_time_brings());
     events
 }
 
@@ -313,10 +314,44 @@ fn what_people_decide() -> Vec<Event> {
             }],
             actor: sender(),
             reason: "a false alarm".to_owned(),
+            goes_on: false,
         },
         Event::Lost {
             path: Path::item("block", 2).undoing(),
             attempt: 1,
+        },
+    ]
+}
+
+fn what_time_brings() -> Vec<Event> {
+    vec![
+        Event::UndoRequested {
+            inverses: Vec::new(),
+            actor: sender(),
+            reason: "undo.when: done".to_owned(),
+            goes_on: true,
+        },
+        Event::Started(Started {
+            ends: Some(effect_key(2)),
+            ..new_run("ville-a", None, "expiry-unblock-ip", 2).started
+        }),
+        Event::Waits {
+            path: Path::step("pause"),
+            until: moment(7_200),
+        },
+        Event::RoundScheduled {
+            path: Path::step("gone"),
+            round: 2,
+            at: moment(7_200),
+        },
+        Event::RoundsEnded {
+            path: Path::step("gone"),
+            rounds: 2,
+            done: true,
+        },
+        Event::Skipped {
+            path: Path::step("chase"),
+            cause: SkipCause::UntilTrue,
         },
     ]
 }
@@ -335,6 +370,9 @@ fn event_kinds(event: &Event) -> &'static str {
         | Event::Probed { .. }
         | Event::OutcomeUnknown { .. }
         | Event::RetryScheduled { .. }
+        | Event::Waits { .. }
+        | Event::RoundScheduled { .. }
+        | Event::RoundsEnded { .. }
         | Event::Asked(_)
         | Event::Telling { .. }
         | Event::Told { .. }
@@ -519,8 +557,8 @@ fn the_golden_file_holds_every_kind() {
     for event in all_events() {
         *events.entry(event_kinds(&event)).or_default() += 1;
     }
-    // 25 kinds; refusals have two names in the audit list.
-    assert_eq!(events.len(), 26, "{events:?}");
+    // 28 kinds; refusals have two names in the audit list.
+    assert_eq!(events.len(), 29, "{events:?}");
     let records: std::collections::BTreeSet<String> = all_records()
         .iter()
         .map(|record| match serde_json::to_value(record).unwrap() {

@@ -342,6 +342,13 @@ pub struct Measure {
     pub inverse_arguments: Value,
 }
 
+impl Measure {
+    /// Whether it blocks something, and so counts in the budgets of blocks.
+    pub fn is_block(&self) -> bool {
+        self.action.starts_with("block.")
+    }
+}
+
 /// A change of the register of measures. Idempotent by the measure's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

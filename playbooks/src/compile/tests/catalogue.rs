@@ -73,11 +73,25 @@ const ROWS: &[(&str, &str, &str, &str, &str)] = &[
         "{state: string}",
     ),
     (
+        "identity.sign_out",
+        "contain",
+        "active",
+        "{user: string}",
+        "{count: int}",
+    ),
+    (
         "edr.wipe_host",
         "destroy",
         "active",
         "{id: string}",
         "{state: string}",
+    ),
+    (
+        "wait.for",
+        "read",
+        "none",
+        "{duration?: duration, until?: time}",
+        "{at: time}",
     ),
     (
         "incident.update",
@@ -118,14 +132,14 @@ const ROWS: &[(&str, &str, &str, &str, &str)] = &[
         "block.ip",
         "contain",
         "active",
-        "{ip?: ip, cidr?: cidr, reason: string, direction?: string, for?: duration}",
+        "{ip?: ip, cidr?: cidr, reason: string, direction?: string}",
         "{ip?: ip, cidr?: cidr, list: string}",
     ),
     (
         "block.domain",
         "contain",
         "active",
-        "{domain: domain, reason: string, for?: duration}",
+        "{domain: domain, reason: string}",
         "{domain: domain, list: string}",
     ),
     (
@@ -215,7 +229,7 @@ fn spec(row: &(&str, &str, &str, &str, &str)) -> ActionSpec {
         })
         .collect();
     let block = name.starts_with("block.");
-    let local = name.starts_with("extract.") || name == "incident.update" || name == "ask.human";
+    let local = name.starts_with("extract.") || ["incident.update", "ask.human", "wait.for"].contains(&name);
     ActionSpec {
         name: name.to_owned(),
         summary: format!("Does {name}."),
@@ -226,7 +240,9 @@ fn spec(row: &(&str, &str, &str, &str, &str)) -> ActionSpec {
         } else {
             inputs.keys().cloned().collect()
         },
-        exactly_one_of: if name == "block.ip" || name == "enrich.asset" {
+        exactly_one_of: if name == "wait.for" {
+            vec![vec!["duration".to_owned(), "until".to_owned()]]
+        } else if name == "block.ip" || name == "enrich.asset" {
             let second = if block { "cidr" } else { "hostname" };
             vec![vec!["ip".to_owned(), second.to_owned()]]
         } else {
@@ -234,7 +250,8 @@ fn spec(row: &(&str, &str, &str, &str, &str)) -> ActionSpec {
         },
         outputs: fields(outputs),
         natural_key: inputs.keys().take(1).cloned().collect(),
-        inverse: None,
+        inverse: (effect == "contain" && !["http.request", "identity.sign_out"].contains(&name))
+            .then(|| "unblock.ip".to_owned()),
         no_inverse_because: Some("a test".to_owned()),
         timeout: Span::seconds(30),
         retry: RetryDefault {
@@ -245,7 +262,6 @@ fn spec(row: &(&str, &str, &str, &str, &str)) -> ActionSpec {
         needs_connection: !local,
         merges_providers: name.starts_with("enrich."),
         renders_mail: inputs.contains_key("template"),
-        expires_by: block.then(|| "for".to_owned()),
         example: (json!({}), json!({})),
         inputs,
     }

@@ -26,17 +26,13 @@ const EXPECT: Keys = Keys {
         "refused",
         "waiting_on",
         "attempts",
+        "undo",
+        "undone",
         "clock_advanced",
         "runs",
         "attached",
     ],
-    unbuilt: &[
-        (
-            "undo",
-            "remove it; look at the parameter `for` of the block in `effects`",
-        ),
-        ("undone", "remove it; nothing is taken back by a run yet"),
-    ],
+    unbuilt: &[],
     foreign: &[
         ("result", "status"),
         ("output", "outputs"),
@@ -88,6 +84,10 @@ pub(super) fn expect(reader: &mut Reader<'_>, field: &Field) -> Option<Expect> {
     };
     let effects_count = counts(reader, "effects_count");
     let attempts = counts(reader, "attempts");
+    let undone = value("undone").map(|node| Placed {
+        value: words(reader, node, "undone"),
+        place: node.place.clone(),
+    });
     let count = |reader: &mut Reader<'_>, key: &str| value(key).and_then(|node| count(reader, node, key));
     let runs = count(reader, "runs");
     let attached = count(reader, "attached");
@@ -108,6 +108,8 @@ pub(super) fn expect(reader: &mut Reader<'_>, field: &Field) -> Option<Expect> {
         refused,
         waiting_on,
         attempts,
+        undo: value("undo").map(|node| ends(reader, node)).unwrap_or_default(),
+        undone,
         clock_advanced: value("clock_advanced")
             .and_then(|node| reader.word::<Span>(node, "clock_advanced", "clock_advanced: 12h")),
         runs,
@@ -207,6 +209,25 @@ fn reasons(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<(Placed<Stri
                 crate::document::DESCRIPTION_CHARACTERS_MAX,
             )?;
             Some((step, Some(reason.value)))
+        })
+        .collect()
+}
+
+/// Steps, each with the time after which what it did ends.
+fn ends(reader: &mut Reader<'_>, node: &Node) -> Vec<(Placed<String>, Span)> {
+    let Data::Map(fields) = &node.data else {
+        reader.wrong_kind(node, "undo", "a map of steps", "undo: {block: 24h}");
+        return Vec::new();
+    };
+    fields
+        .iter()
+        .filter_map(|field| {
+            let span: Placed<Span> = reader.word(&field.value, &field.key, "block: 24h")?;
+            let step = Placed {
+                value: field.key.clone(),
+                place: field.key_place.clone(),
+            };
+            Some((step, span.value))
         })
         .collect()
 }

@@ -35,14 +35,20 @@ impl Draft<'_> {
             .copied()
             .collect();
         for (at, spot) in timed {
-            let Some(Place::Retry { last, failure, .. }) = self.run.place(spot) else {
-                continue;
+            let repeated = match self.run.place(spot) {
+                Some(Place::Retry { last, failure, .. }) => {
+                    Some((Arc::clone(last), may_have_happened(last, failure)))
+                }
+                Some(Place::Waits(_) | Place::Rested(_)) => None,
+                _ => continue,
             };
-            let (last, doubtful) = (Arc::clone(last), may_have_happened(last, failure));
             if let Some(cause) = self.stopping(spot) {
                 self.leave(spot, cause)?;
             } else if at <= self.around.now {
-                self.repeat(spot, &last, doubtful)?;
+                match repeated {
+                    Some((last, doubtful)) => self.repeat(spot, &last, doubtful)?,
+                    None => self.time_has_come(spot)?,
+                }
             }
         }
         Ok(())
@@ -86,6 +92,10 @@ impl Draft<'_> {
                 let at = backoff::next(PROBE_BACKOFF, &run_id, &path, *probes, None, now);
                 let at = settled.map_or(at, |settled| at.max(settled));
                 self.record(Event::RetryScheduled { path, attempt, at })
+            }
+            Some(Place::Rested(rest)) if rest.due.is_none() => {
+                let rest = rest.clone();
+                self.after_round(spot, &rest)
             }
             Some(Place::Again { last, doubtful }) => {
                 let (last, doubtful) = (Arc::clone(last), *doubtful);

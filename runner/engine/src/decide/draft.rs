@@ -80,6 +80,8 @@ impl<'a> Draft<'a> {
             self.end_of_time()?;
             self.settle_lets()?;
             self.advance_steps()?;
+            self.watch_rounds()?;
+            self.watch_for_undo()?;
             self.undo_next()?;
             if self.events.len() == before {
                 break;

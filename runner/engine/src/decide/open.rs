@@ -5,7 +5,7 @@
 use playbooks::action_spec::{ActionSpec, ErrorKind};
 use playbooks::marking::EffectClass;
 use playbooks::names::Unresolved;
-use playbooks::plan::Step;
+use playbooks::plan::{END_ARGUMENT, Step};
 use playbooks::types::Type;
 use playbooks::values;
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ use super::draft::Draft;
 use crate::guardrails::{self, Denial, Permit, Question};
 use crate::key::effect_key;
 use crate::mail;
-use crate::run::{Corrupt, Spot};
+use crate::run::{Corrupt, Place, Spot};
 
 /// Why there are no arguments.
 pub(super) enum NoArguments {
@@ -30,6 +30,14 @@ impl Draft<'_> {
         let Some(path) = self.path(spot) else {
             return Ok(());
         };
+        if step.action.waits() {
+            return self.begin_wait(spot, path, step);
+        }
+        let fresh = !matches!(self.run.place(spot), Some(Place::Rested(_)));
+        if fresh && self.had_come(spot, step) {
+            let cause = SkipCause::UntilTrue;
+            return self.record(Event::Skipped { path, cause });
+        }
         // What was voided binds nobody: it is asked again, or needs no approval any more.
         let asked = self
             .run
@@ -37,8 +45,9 @@ impl Draft<'_> {
             .filter(|asked| !matches!(asked.end, Some((InquiryEnd::Voided, _))));
         if let Some(proposal) = asked.and_then(|asked| asked.proposal(&path)).cloned() {
             return match self.as_approved(step, &proposal)? {
-                Some(permit) => self.intend(path, step, permit),
-                None => Ok(()),
+                Some(permit) => self.intend_or_rest(spot, path, step, permit),
+                None if fresh => Ok(()),
+                None => self.not_as_approved(spot, path, step),
             };
         }
         let asked = asked.is_some();
@@ -59,7 +68,7 @@ impl Draft<'_> {
         });
         let auto = self.run.started.mode == Mode::Auto;
         match examined {
-            Ok(permit) if auto && !asked && spot.item.is_none() && permit.needed.is_some() => {
+            Ok(permit) if auto && fresh && !asked && spot.item.is_none() && permit.needed.is_some() => {
                 self.ask_together(spot.step, &[spot.step]).map(drop)
             }
             // Whoever was asked about the step was not asked about this.
@@ -77,12 +86,12 @@ impl Draft<'_> {
                     },
                 )
             }
-            Ok(permit) => self.intend(path, step, permit),
+            Ok(permit) => self.intend_or_rest(spot, path, step, permit),
             Err(denial) => self.deny(path, denial),
         }
     }
 
-    fn intend(&mut self, path: Path, step: &Step, permit: Permit) -> Result<(), Corrupt> {
+    pub(super) fn intend(&mut self, path: Path, step: &Step, permit: Permit) -> Result<(), Corrupt> {
         let action = &step.action;
         let generation = Spot::of(self.plan, &path).map_or(0, |spot| self.run.generation(spot));
         let key = effect_key(
@@ -175,6 +184,12 @@ impl Draft<'_> {
             }
         }
         complete(&step.action, &arguments).map_err(NoArguments::Broken)?;
+        if let Some(after) = &step.undo.after {
+            let span = after.resolve(&names).map_err(unresolved)?.unwrap_or_default();
+            let span = values::check(&span, &Type::Duration)
+                .map_err(|why| NoArguments::Broken(format!("undo.after: {why}")))?;
+            arguments.insert(END_ARGUMENT.to_owned(), span);
+        }
         if step.action.renders_mail {
             let to_strangers = step.action.mails_strangers();
             let rendered = mail::render(

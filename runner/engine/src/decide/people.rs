@@ -117,6 +117,7 @@ impl Draft<'_> {
             inverses,
             actor,
             reason,
+            goes_on: false,
         })?)
     }
 

@@ -240,7 +240,7 @@ impl Draft<'_> {
 
     /// A read of a let or of a step is settled with it; everything else is there from the start.
     /// Steps of the later sections are out of a let's reach: they count as absent.
-    fn read_is_settled(&self, read: &Read) -> bool {
+    pub(super) fn read_is_settled(&self, read: &Read) -> bool {
         match read.step() {
             Some(id) => {
                 let main = self

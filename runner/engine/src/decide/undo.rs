@@ -4,10 +4,12 @@
 //! taken back does not keep the others in force; the run then waits for a person.
 
 use playbooks::action_spec::Recovery;
+use playbooks::expression::Expression;
 use playbooks::marking::EffectClass;
 use playbooks::plan::{OnFailure, Section};
+use serde_json::Value;
 use state::access::Actor;
-use state::event::{Event, Intended, Inverse};
+use state::event::{Event, Intended, Inverse, Mode};
 
 use super::draft::Draft;
 use crate::key::effect_key;
@@ -21,16 +23,55 @@ impl Draft<'_> {
             .into_iter()
             .filter(|section| *section != Section::OnFailure || failing)
             .all(|section| run.section_is_over(self.plan, section));
-        if !over {
-            return Ok(());
-        }
-        if self.failure_undoes() {
+        if over && self.failure_undoes() {
             self.undo_everything()?;
         }
         match self.run.next_undo() {
-            Some((spot, inverse)) => self.intend_undo(spot, &inverse),
-            None => Ok(()),
+            Some((spot, inverse)) if over || self.run.undo.at_once.contains(&spot) => {
+                self.intend_undo(spot, &inverse)
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Takes back what steps watch for, while the run goes on. What is watched is read only when it
+    /// is settled, and absent means no.
+    pub(super) fn watch_for_undo(&mut self) -> Result<(), Corrupt> {
+        let watched = self.plan.steps.values().any(|step| step.undo.when.is_some());
+        if !watched || self.run.started.mode == Mode::Simulate {
+            return Ok(());
+        }
+        let effects = self.run.effects.clone();
+        for spot in effects {
+            let known = self.run.undo.places.contains_key(&Spot { undo: true, ..spot });
+            let Some(when) = self.step(spot.step).and_then(|step| step.undo.when.as_ref()) else {
+                continue;
+            };
+            if known || !self.holds_now(spot, when) {
+                continue;
+            }
+            let path = self.path(spot);
+            let mut lines = self.run.undo_plan(self.plan, self.around).into_iter();
+            let Some(Ok(inverse)) = lines
+                .find(|line| path.as_ref() == Some(&line.path))
+                .map(|line| line.inverse)
+            else {
+                continue;
+            };
+            self.record(Event::UndoRequested {
+                inverses: vec![inverse],
+                actor: Actor::engine(),
+                reason: format!("undo.when: {}", when.source()),
+                goes_on: true,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a watched condition holds: everything that it reads is settled, and it says yes.
+    pub(super) fn holds_now(&self, spot: Spot, condition: &Expression) -> bool {
+        let settled = condition.reads().iter().all(|read| self.read_is_settled(read));
+        settled && condition.evaluate(&self.names(Some(spot))) == Ok(Some(Value::Bool(true)))
     }
 
     /// Whether the step that made the run fail says so, and nothing was asked for yet.
@@ -39,7 +80,7 @@ impl Draft<'_> {
         let says_so = step
             .and_then(|index| self.step(index))
             .is_some_and(|step| step.on_failure == OnFailure::Undo);
-        says_so && self.run.undo.order.is_empty()
+        says_so && !self.run.undo_is_requested()
     }
 
     fn undo_everything(&mut self) -> Result<(), Corrupt> {
@@ -52,6 +93,7 @@ impl Draft<'_> {
             inverses,
             actor: Actor::engine(),
             reason: "the step that failed says on_failure: undo".to_owned(),
+            goes_on: false,
         })
     }
 

@@ -1,10 +1,11 @@
 //! The end of an effect.
 //!
-//! Owns that every block has one, and how long it may last.
+//! Owns that every block has one, and how long it may last. It is written into the arguments: whoever
+//! approves the effect sees it.
 
 use jiff::Timestamp;
 use playbooks::duration::Span;
-use playbooks::plan::Step;
+use playbooks::plan::{END_ARGUMENT, Step};
 use serde_json::{Map, Value};
 use state::event::RefusalKind;
 
@@ -16,20 +17,19 @@ pub(super) fn end_of_effect(
     question: &Question<'_>,
     arguments: &mut Map<String, Value>,
 ) -> Ruled<Option<Timestamp>> {
-    let Some(parameter) = &question.step.action.expires_by else {
-        return Ok(None);
-    };
-    let span = match arguments.get(parameter) {
+    let action = &question.step.action;
+    let span = match arguments.get(END_ARGUMENT) {
+        None if !action.must_end() => return Ok(None),
         None => default_span(question),
         Some(given) => given.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
             (
                 RefusalKind::Policy,
-                format!("`{parameter}: {given}` is not a duration"),
+                format!("`undo.after: {given}` is not a duration"),
             )
         })?,
     };
     within_bounds(question, span)?;
-    arguments.insert(parameter.clone(), Value::String(span.to_string()));
+    arguments.insert(END_ARGUMENT.to_owned(), Value::String(span.to_string()));
     Ok(Some(later(question.around.now, span)))
 }
 
@@ -54,7 +54,7 @@ fn within_bounds(question: &Question<'_>, span: Span) -> Ruled<()> {
             format!("{action} for {span} would have no length"),
         ));
     }
-    if span > most {
+    if question.step.action.must_end() && span > most {
         return Err((
             RefusalKind::Policy,
             format!("{action} for {span} is longer than the {most} that guardrails allow"),

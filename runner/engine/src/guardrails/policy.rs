@@ -6,7 +6,7 @@
 use playbooks::duration::Span;
 use playbooks::marking::EffectClass;
 use playbooks::operator::{Entity, Operator, Rollout};
-use playbooks::plan::Approval;
+use playbooks::plan::{Approval, END_ARGUMENT};
 use serde_json::{Map, Value};
 use state::event::{RefusalKind, StartedBy};
 
@@ -62,7 +62,7 @@ pub(super) fn needed(
         ),
         EffectClass::Contain => {
             let max = policy.and_then(|policy| policy.max);
-            if let (Some(span), Some(max)) = (span_of(question, arguments), max)
+            if let (Some(span), Some(max)) = (span_of(arguments), max)
                 && span > max
             {
                 ask(
@@ -89,9 +89,8 @@ pub(super) fn needed(
         .reduce(|most, other| if other.count > most.count { other } else { most })
 }
 
-fn span_of(question: &Question<'_>, arguments: &Map<String, Value>) -> Option<Span> {
-    let parameter = question.step.action.expires_by.as_ref()?;
-    arguments.get(parameter)?.as_str()?.parse().ok()
+fn span_of(arguments: &Map<String, Value>) -> Option<Span> {
+    arguments.get(END_ARGUMENT)?.as_str()?.parse().ok()
 }
 
 /// The roles that are asked, resolved for an entity: those the playbook names, else those the

@@ -58,6 +58,10 @@ impl Coverage {
                 self.steps.insert(intended.path.step.to_string());
                 (&*intended.path.step, true)
             }
+            Event::Waits { path, .. } | Event::RoundScheduled { path, .. } => {
+                self.steps.insert(path.step.to_string());
+                (&*path.step, true)
+            }
             Event::Expanded { step, .. } => (step.as_str(), true),
             Event::Refused { path, .. } | Event::Finished { path, .. } => (&*path.step, true),
             Event::Skipped { path, cause } => match cause {

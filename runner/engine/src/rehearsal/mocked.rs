@@ -31,6 +31,8 @@ pub struct Effect {
     pub path: String,
     /// The capability.
     pub action: String,
+    /// It took back what the step had done.
+    pub undo: bool,
     /// With what.
     pub arguments: Value,
     /// How often. What may be repeated under its key counts once however often it was sent, because
@@ -86,9 +88,9 @@ impl<'a> MockedWorld<'a> {
         }
     }
 
-    /// What happened, in order.
+    /// What steps did, in order; not what took it back.
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {
-        self.effects.values()
+        self.effects.values().filter(|effect| !effect.undo)
     }
 
     /// Reads that had no answer, each path once.
@@ -98,7 +100,9 @@ impl<'a> MockedWorld<'a> {
 
     /// By item of a `for_each` step, by call of another; the last one repeats.
     fn next_answer(&mut self, intended: &Intended) -> Option<Answer> {
-        let answers = match self.mocks.get(&*intended.path.step)? {
+        // A mock answers what the step does, not what takes it back.
+        let mocks = (!intended.path.undo).then_some(&self.mocks)?;
+        let answers = match mocks.get(&*intended.path.step)? {
             Answers::Always(answer) => return Some(answer.clone()),
             Answers::InTurn(answers) => answers,
         };
@@ -123,6 +127,7 @@ impl<'a> MockedWorld<'a> {
             .or_insert_with(|| Effect {
                 path: intended.path.to_string(),
                 action: intended.action.clone(),
+                undo: intended.path.undo,
                 arguments: intended.arguments.clone(),
                 times: 0,
             });
@@ -311,7 +316,8 @@ impl World for MockedWorld<'_> {
             return ProbeAnswer::NotDone;
         }
         let spec = self.catalog.action(&intended.action);
-        let given = match self.mocks.get(&*intended.path.step) {
+        let mocks = (!intended.path.undo).then_some(&self.mocks);
+        let given = match mocks.and_then(|mocks| mocks.get(&*intended.path.step)) {
             Some(Answers::Always(Answer::Outputs(outputs))) => outputs
                 .iter()
                 .map(|output| (output.name.value.clone(), output.value.clone()))

@@ -80,6 +80,38 @@ pub struct Played {
 }
 
 impl Played {
+    /// After how long the effects of a step end by themselves, each length once.
+    pub(super) fn ends_of(&self, step: &str) -> Vec<Span> {
+        let mut ends: Vec<Span> = Vec::new();
+        for recorded in &self.events {
+            let Event::Intended(intended) = &recorded.event else {
+                continue;
+            };
+            if *intended.path.step != *step || intended.path.undo || intended.attempt != 1 {
+                continue;
+            }
+            let end = intended.until.map(|until| spent(recorded.at, until));
+            ends.extend(end.filter(|end| !ends.contains(end)));
+        }
+        ends
+    }
+
+    /// Steps whose effects were taken back, each once, in file order.
+    pub(super) fn undone(&self) -> Vec<&str> {
+        let taken_back = |step: &StepReport| {
+            self.events.iter().any(|recorded| match &recorded.event {
+                Event::Finished {
+                    path,
+                    outcome: Outcome::Succeeded { .. },
+                    ..
+                } => path.undo && *path.step == *step.id,
+                _ => false,
+            })
+        };
+        let steps = self.steps.iter().filter(|step| taken_back(step));
+        steps.map(|step| step.id.as_str()).collect()
+    }
+
     /// Why a step, or items of it, were refused or skipped, in all detail that is recorded.
     pub(super) fn causes_of(&self, step: &str) -> Vec<String> {
         let causes = self.events.iter().filter_map(|recorded| match &recorded.event {
@@ -346,6 +378,7 @@ pub(super) fn simulated(events: &[Recorded]) -> Vec<Effect> {
         .map(|intended| Effect {
             path: intended.path.to_string(),
             action: intended.action.clone(),
+            undo: false,
             arguments: intended.arguments.clone(),
             times: 1,
         })

@@ -84,6 +84,7 @@ pub fn differences(expect: &Expect, played: &Played) -> Vec<Difference> {
             ));
         }
     }
+    undo(expect, played, &mut found);
     if let Some(wanted) = &expect.clock_advanced
         && wanted.value != played.advanced
     {
@@ -97,6 +98,56 @@ pub fn differences(expect: &Expect, played: &Played) -> Vec<Difference> {
     count("runs", expect.runs.as_ref(), played.runs, &mut found);
     count("attached", expect.attached.as_ref(), played.attached, &mut found);
     found
+}
+
+fn undo(expect: &Expect, played: &Played, found: &mut Vec<Difference>) {
+    for (step, wanted) in &expect.undo {
+        let ends = played.ends_of(&step.value);
+        if ends != [*wanted] {
+            let words: Vec<String> = ends.iter().map(ToString::to_string).collect();
+            let got = if words.is_empty() {
+                format!("{}: no end", step.value)
+            } else {
+                format!("{}: {}", step.value, words.join(", "))
+            };
+            let expected = format!("{}: {wanted}", step.value);
+            found.push(Difference::new("undo", &step.place, expected, got));
+        }
+    }
+    if let Some(wanted) = &expect.undone {
+        exactly("undone", wanted, &played.undone(), found);
+    }
+}
+
+/// These steps and no others.
+fn exactly(
+    key: &'static str,
+    wanted: &Placed<Vec<Placed<String>>>,
+    got: &[&str],
+    found: &mut Vec<Difference>,
+) {
+    let missing = wanted
+        .value
+        .iter()
+        .filter(|step| !got.contains(&step.value.as_str()));
+    let extra = got
+        .iter()
+        .filter(|step| wanted.value.iter().all(|one| one.value != **step));
+    let missing: Vec<&str> = missing.map(|step| step.value.as_str()).collect();
+    let extra: Vec<&str> = extra.copied().collect();
+    if missing.is_empty() && extra.is_empty() {
+        return;
+    }
+    let list = |steps: &[&str], none: &str| match steps {
+        [] => none.to_owned(),
+        steps => steps.join(", "),
+    };
+    found.push(Difference::new(
+        key,
+        &wanted.place,
+        list(&missing, "nothing else"),
+        list(&extra, "not"),
+    ));
 }
 
 fn count(key: &'static str, wanted: Option<&Placed<u32>>, got: u32, found: &mut Vec<Difference>) {
@@ -181,27 +232,7 @@ fn ran(expect: &Expect, played: &Played, found: &mut Vec<Difference>) {
         .map(|step| step.id.as_str())
         .collect();
     if let Some(wanted) = &expect.ran {
-        let missing = wanted
-            .value
-            .iter()
-            .filter(|step| !ran.contains(&step.value.as_str()));
-        let extra = ran
-            .iter()
-            .filter(|step| wanted.value.iter().all(|one| one.value != **step));
-        let missing: Vec<&str> = missing.map(|step| step.value.as_str()).collect();
-        let extra: Vec<&str> = extra.copied().collect();
-        if !missing.is_empty() || !extra.is_empty() {
-            let list = |steps: &[&str], none: &str| match steps {
-                [] => none.to_owned(),
-                steps => steps.join(", "),
-            };
-            found.push(Difference::new(
-                "ran",
-                &wanted.place,
-                list(&missing, "nothing else"),
-                list(&extra, "not"),
-            ));
-        }
+        exactly("ran", wanted, &ran, found);
     }
     for step in &expect.ran_includes {
         if !ran.contains(&step.value.as_str()) {

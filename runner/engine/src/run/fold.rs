@@ -24,6 +24,7 @@ mod attempts;
 mod inquiries;
 mod people;
 mod places;
+mod rounds;
 mod undo;
 
 /// Probes that may fail to tell before the outcome is called unknown.
@@ -146,6 +147,11 @@ impl Run {
                 attempt,
                 at: due,
             } => self.retry_scheduled(plan, path, *attempt, *due, at),
+            Event::Waits { path, until } => self.waits(plan, path, *until, at),
+            Event::RoundScheduled { path, round, at: due } => {
+                self.round_scheduled(plan, path, *round, *due, at)
+            }
+            Event::RoundsEnded { path, rounds, done } => self.rounds_ended(plan, path, (*rounds, *done), at),
             Event::Asked(inquiry) => self.was_asked(plan, inquiry, at),
             Event::Telling { number, people } => self.telling(*number, people),
             Event::Told {
@@ -171,7 +177,8 @@ impl Run {
                 inverses,
                 actor,
                 reason,
-            } => self.undo_requested(plan, inverses, actor, reason),
+                goes_on,
+            } => self.undo_requested(plan, inverses, actor, (reason, *goes_on)),
             Event::Closed { status, summary, .. } => self.closes(plan, *status, summary),
         }
     }
@@ -229,7 +236,7 @@ impl Run {
         }
         let (spot, place) = self.find(plan, path)?;
         let result = match place {
-            Place::Pending => Final::Skipped(cause.clone()),
+            Place::Pending | Place::Waits(_) | Place::Rested(_) => Final::Skipped(cause.clone()),
             Place::Retry { failure, .. } => Final::Failed(failure.detail.clone()),
             Place::Again { .. } => {
                 Final::Failed("the attempt was lost in a restart and not repeated".to_owned())
@@ -241,7 +248,11 @@ impl Run {
 
     fn refused(&mut self, plan: &Plan, path: &Path, detail: &str, at: Timestamp) -> Folded {
         let (spot, place) = self.find(plan, path)?;
-        if !matches!(place, Place::Pending | Place::Retry { .. } | Place::Again { .. }) {
+        let open = matches!(
+            place,
+            Place::Pending | Place::Retry { .. } | Place::Again { .. } | Place::Rested(_)
+        );
+        if !open {
             return Err(format!("`{path}` cannot be refused: {}", place.words()));
         }
         let step = step_of(plan, spot)?;
@@ -298,7 +309,7 @@ impl Run {
             return Err("the run is not over yet".to_owned());
         }
         // Taken back is an answer to a failure.
-        self.answered |= matches!(self.undone(), (1.., None));
+        self.answered |= self.undo_is_requested() && matches!(self.undone(), (1.., None));
         self.closed = Some(Closed {
             status,
             summary: summary.to_owned(),

@@ -48,6 +48,10 @@ pub(crate) enum Place {
         /// Since when it waits; the attempt cannot have been sent later than this.
         since: Timestamp,
     },
+    /// Nothing is performed: it waits until then.
+    Waits(Timestamp),
+    /// Between two rounds of a repetition.
+    Rested(Rest),
     /// Over.
     Done {
         last: Option<Arc<Intended>>,
@@ -66,6 +70,17 @@ pub(crate) struct Doubt {
     /// Answers that could not tell.
     pub(crate) probes: u32,
     pub(crate) due: Due,
+}
+
+/// Between two rounds, or before the first.
+#[derive(Debug, Clone)]
+pub(crate) struct Rest {
+    /// The attempt that ended the last round.
+    pub(crate) last: Option<Arc<Intended>>,
+    /// What the last round gave.
+    pub(crate) output: Option<Arc<Value>>,
+    /// When the next round comes; `None` until that is recorded.
+    pub(crate) due: Option<Timestamp>,
 }
 
 /// When a doubtful attempt is asked about.
@@ -96,10 +111,20 @@ pub(crate) enum Final {
 }
 
 impl Place {
-    /// The last attempt that was intended.
+    /// When it wants to go on by itself, if that is recorded.
+    pub(crate) fn timer(&self) -> Option<Timestamp> {
+        match self {
+            Self::Retry { due, .. } | Self::Rested(Rest { due, .. }) => *due,
+            Self::Doubtful(Doubt { due: Due::At(at), .. }) | Self::Waits(at) => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The last attempt that was intended; of the present round.
     pub(crate) fn last(&self) -> Option<&Arc<Intended>> {
         match self {
-            Self::Pending => None,
+            // The next round begins anew: with another key, from attempt 1.
+            Self::Pending | Self::Waits(_) | Self::Rested(_) => None,
             Self::Live(last)
             | Self::Retry { last, .. }
             | Self::Again { last, .. }
@@ -124,6 +149,8 @@ impl Place {
                 | Self::Again { .. }
                 | Self::Doubtful(_)
                 | Self::Unknowable { .. }
+                | Self::Waits(_)
+                | Self::Rested(_)
         )
     }
 
@@ -132,6 +159,8 @@ impl Place {
         match self {
             Self::Pending => "nothing is intended",
             Self::Live(_) => "another attempt is in work",
+            Self::Waits(_) => "it waits for a time",
+            Self::Rested(_) => "it waits for its next round",
             Self::Retry { .. } => "it waits to be tried again",
             Self::Again { .. } => "the attempt was lost",
             Self::Doubtful(_) => "its outcome is being asked for",

@@ -36,6 +36,9 @@ pub struct StepReport {
     /// When it wants to go on by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Rounds of a repeated step that were begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<u32>,
     /// Items of a `for_each` step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<ItemCounts>,
@@ -124,9 +127,10 @@ impl Run {
                     reason: settled
                         .and_then(|settled| settled.reason.clone())
                         .or_else(|| self.awaited_by(index).map(asked_reason))
-                        .or_else(|| open_reason(&state.work)),
+                        .or_else(|| open_reason(&state.work, state.rounds)),
                     started_at: state.started_at,
                     until,
+                    rounds: step.repeat.as_ref().map(|_| state.rounds),
                     items: match &state.work {
                         Work::One(_) => None,
                         Work::Each(each) => Some(ItemCounts {
@@ -153,8 +157,10 @@ fn asked_reason(asked: &Asked) -> String {
 }
 
 /// What a step that is not settled waits for.
-fn open_reason(work: &Work) -> Option<String> {
+fn open_reason(work: &Work, rounds: u32) -> Option<String> {
     match work {
+        Work::One(Place::Waits(_)) => Some("waits for its time".to_owned()),
+        Work::One(Place::Rested(_)) => Some(format!("waits for round {}", rounds + 1)),
         Work::One(Place::Retry { failure, .. }) => Some(format!("will be tried again: {}", failure.detail)),
         Work::One(Place::Doubtful(_)) => Some("asks whether it happened".to_owned()),
         Work::One(Place::Unknowable { detail, .. } | Place::Unknown { detail, .. }) => Some(detail.clone()),

@@ -62,6 +62,10 @@ pub(crate) struct StepState {
     pub(crate) started_at: Option<Timestamp>,
     /// Attempts of all items together.
     pub(crate) attempts: u32,
+    /// Rounds of a repetition that were begun.
+    pub(crate) rounds: u32,
+    /// When the last of them was.
+    pub(crate) round_began: Option<Timestamp>,
     pub(crate) settled: Option<Settled>,
 }
 
@@ -107,6 +111,8 @@ impl StepState {
             work: Work::One(Place::Pending),
             started_at: None,
             attempts: 0,
+            rounds: 0,
+            round_began: None,
             settled: None,
         }
     }
@@ -130,7 +136,7 @@ impl StepState {
         }
         match &self.work {
             Work::One(Place::Pending) => StepStatus::Pending,
-            Work::One(Place::Retry { .. }) => StepStatus::Waiting,
+            Work::One(Place::Retry { .. } | Place::Waits(_) | Place::Rested(_)) => StepStatus::Waiting,
             Work::One(Place::Unknown { .. }) => StepStatus::Unknown,
             Work::Each(each) if each.unknown > 0 && each.in_work == 0 => StepStatus::Unknown,
             Work::One(_) | Work::Each(_) => StepStatus::Running,

@@ -3,12 +3,13 @@
 //! Owns which inverse an effect has and with which arguments. Whether an effect is still in force
 //! outside is not known here: the host asks its register.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use playbooks::arguments::Argument;
 use playbooks::marking::EffectClass;
-use playbooks::plan::Plan;
+use playbooks::plan::{self, Plan, Step};
 use playbooks::types::Type;
 use playbooks::values;
 use serde_json::{Map, Value};
@@ -16,6 +17,7 @@ use state::event::{Intended, Inverse, RunStatus};
 use state::ids::{EffectKey, Path};
 
 use super::{Final, Place, Run, Spot};
+use crate::names::{Facts, RunNames};
 use crate::surroundings::Surroundings;
 
 /// The taking back of effects.
@@ -25,6 +27,8 @@ pub(crate) struct Undo {
     pub(crate) order: Vec<(Spot, Arc<Inverse>)>,
     /// How each stands.
     pub(crate) places: BTreeMap<Spot, Place>,
+    /// Those that are taken back while the run goes on.
+    pub(crate) at_once: BTreeSet<Spot>,
     /// How the run had ended before, when it was over.
     pub(crate) was: Option<RunStatus>,
     /// A person takes note that some could not be taken back.
@@ -45,6 +49,7 @@ pub struct UndoLine {
 impl Run {
     /// Every effect that the run had, newest first, and what would take it back.
     pub fn undo_plan(&self, plan: &Plan, around: &Surroundings<'_>) -> Vec<UndoLine> {
+        let facts = Facts::of(around);
         let line = |spot: &Spot| {
             let Place::Done {
                 last: Some(intended),
@@ -53,7 +58,7 @@ impl Run {
             else {
                 return None;
             };
-            let (id, _) = plan.steps.get_index(spot.step)?;
+            let (id, step) = plan.steps.get_index(spot.step)?;
             let path = Path {
                 step: id.as_str().into(),
                 item: spot.item,
@@ -61,7 +66,8 @@ impl Run {
             };
             let free = self.may_be_undone(*spot, intended, around.now);
             let inverse = free.and_then(|()| {
-                let (action, arguments) = inverse_of(intended, output, around)?;
+                let names = RunNames::new(plan, self, Some((spot.step, spot.item)), &facts);
+                let (action, arguments) = taken_back_by(step, &names, intended, output, around)?;
                 Ok(Inverse {
                     path: path.clone(),
                     action,
@@ -124,6 +130,12 @@ impl Run {
         next.map(|(spot, inverse)| (*spot, Arc::clone(inverse)))
     }
 
+    /// Whether somebody wants effects taken back, or a failure does; not what a step watches for.
+    pub(crate) fn undo_is_requested(&self) -> bool {
+        let mut order = self.undo.order.iter();
+        order.any(|(spot, _)| !self.undo.at_once.contains(spot))
+    }
+
     /// How many effects were taken back, and the first that could not be, with the reason.
     pub(crate) fn undone(&self) -> (usize, Option<(Spot, &str)>) {
         let mut done = 0;
@@ -142,6 +154,37 @@ impl Run {
         }
         (done, failed)
     }
+}
+
+/// What takes an effect back, as the playbook says or as the action declares.
+fn taken_back_by(
+    step: &Step,
+    names: &RunNames<'_>,
+    intended: &Intended,
+    output: &Value,
+    around: &Surroundings<'_>,
+) -> Result<(String, Value), String> {
+    let (action, with) = match &step.undo.inverse {
+        plan::Inverse::Declared => return inverse_of(intended, output, around),
+        plan::Inverse::RuledOut(reason) => return Err(format!("the playbook rules it out: {reason}")),
+        plan::Inverse::Named { action, with } => (action, with),
+    };
+    let mut arguments = Map::new();
+    for (name, argument) in with {
+        let value = Argument::resolve(argument, names)
+            .map_err(|why| format!("`{name}` of {}: {why}", action.name))?;
+        let ty = action.inputs.get(name).map(|parameter| &parameter.ty);
+        match (value, ty) {
+            (Some(value), Some(ty)) => {
+                let value =
+                    values::check(&value, ty).map_err(|why| format!("`{name}` of {}: {why}", action.name))?;
+                arguments.insert(name.clone(), value);
+            }
+            (None, Some(Type::Optional(_))) => {}
+            _ => return Err(format!("`{}` needs `{name}`, which is not known", action.name)),
+        }
+    }
+    Ok((action.name.clone(), Value::Object(arguments)))
 }
 
 /// The inverse that the action declares, with those of its inputs that bear the name of an argument

@@ -70,7 +70,6 @@ fn spec(sketch: Sketch) -> ActionSpec {
         needs_connection: true,
         merges_providers: sketch.name.starts_with("enrich."),
         renders_mail: sketch.name == "notify.entity",
-        expires_by: sketch.name.starts_with("block.").then(|| "for".to_owned()),
         example: sketch.example,
     }
 }
@@ -93,6 +92,21 @@ fn reading() -> Vec<ActionSpec> {
                     json!({"text": "see 203.0.113.7"}),
                     json!({"ips": ["203.0.113.7"], "urls": ["https://a.example/"]}),
                 ),
+            })
+        },
+        ActionSpec {
+            needs_connection: false,
+            exactly_one_of: vec![vec!["duration".to_owned(), "until".to_owned()]],
+            ..spec(Sketch {
+                name: "wait.for",
+                effect: EffectClass::Read,
+                exposure: Exposure::None,
+                inputs: vec![
+                    ("duration", Type::Duration.optional()),
+                    ("until", Type::Time.optional()),
+                ],
+                outputs: vec![("at", Type::Time)],
+                example: (json!({"duration": "1h"}), json!({"at": "2026-03-02T13:00:00Z"})),
             })
         },
         spec(Sketch {
@@ -215,11 +229,7 @@ fn changing_customers() -> Vec<ActionSpec> {
             name: "block.ip",
             effect: EffectClass::Contain,
             exposure: Exposure::Active,
-            inputs: vec![
-                ("ip", Type::Text(TextForm::Ip)),
-                ("reason", text()),
-                ("for", Type::Duration.optional()),
-            ],
+            inputs: vec![("ip", Type::Text(TextForm::Ip)), ("reason", text())],
             outputs: vec![("ip", Type::Text(TextForm::Ip))],
             example: (
                 json!({"ip": "203.0.113.7", "reason": "r"}),
@@ -230,11 +240,7 @@ fn changing_customers() -> Vec<ActionSpec> {
             name: "block.net",
             effect: EffectClass::Contain,
             exposure: Exposure::Active,
-            inputs: vec![
-                ("cidr", Type::Text(TextForm::Cidr)),
-                ("reason", text()),
-                ("for", Type::Duration.optional()),
-            ],
+            inputs: vec![("cidr", Type::Text(TextForm::Cidr)), ("reason", text())],
             outputs: vec![("cidr", Type::Text(TextForm::Cidr))],
             example: (
                 json!({"cidr": "203.0.113.0/24", "reason": "r"}),
@@ -245,11 +251,7 @@ fn changing_customers() -> Vec<ActionSpec> {
             name: "block.domain",
             effect: EffectClass::Contain,
             exposure: Exposure::Active,
-            inputs: vec![
-                ("domain", Type::Text(TextForm::Domain)),
-                ("reason", text()),
-                ("for", Type::Duration.optional()),
-            ],
+            inputs: vec![("domain", Type::Text(TextForm::Domain)), ("reason", text())],
             outputs: vec![("domain", Type::Text(TextForm::Domain))],
             example: (
                 json!({"domain": "bad.example", "reason": "r"}),

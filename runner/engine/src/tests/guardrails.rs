@@ -101,7 +101,7 @@ fn the_length_of_a_block_is_bounded_at_the_limit_and_refused_above() {
         ("8d", Some(Span::days(7)), false),
         ("30d", None, true),
         ("31d", None, false),
-        ("0s", None, false),
+        ("\"${{ hours(0) }}\"", None, false),
     ] {
         let mut scene = Scene::new(&format!(
             "
@@ -112,7 +112,8 @@ steps:
   block:
     name: Block
     uses: block.ip
-    with: {{ip: 203.0.113.7, reason: r, for: {span}}}
+    with: {{ip: 203.0.113.7, reason: r}}
+    undo: {{after: {span}}}
 "
         ));
         let entity = scene.operator.entities.get_mut("ville").expect("ville");

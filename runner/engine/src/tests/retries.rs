@@ -116,7 +116,8 @@ steps:
     name: Block
     uses: block.ip
     retry: {{attempts: 3, backoff: 30m..1h, errors: [throttled]}}
-    with: {{ip: \"203.0.113.7\", reason: r, for: {lasts}}}
+    with: {{ip: \"203.0.113.7\", reason: r}}
+    undo: {{after: {lasts}}}
 "
         ));
         let world = scene.world().script(

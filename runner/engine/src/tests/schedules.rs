@@ -28,6 +28,9 @@ struct Sketch {
     attempts: u32,
     /// 0 asks nobody, 1 one person, 2 two persons, 3 together with an earlier step.
     approval: usize,
+    /// 0 and 1 nothing and three rounds, 2 rounds until the step before it is over, 3 taken back when
+    /// the last step is done.
+    pace: usize,
 }
 
 /// What a generated run meets.
@@ -46,12 +49,13 @@ struct Weather {
 /// People of the tests. The last has no role, the first started the run.
 const PEOPLE: [&str; 4] = ["starter", "alice", "bob", "eve"];
 
-const USES: [(&str, &str, &str); 5] = [
+const USES: [(&str, &str, &str); 6] = [
     ("siem.search", "query", "count"),
     ("ticket.open", "title", "id"),
     ("notify.team", "text", "id"),
     ("edr.isolate_host", "id", "state"),
     ("extract.text", "text", "note"),
+    ("wait.for", "duration", "at"),
 ];
 
 fn sketch() -> impl Strategy<Value = Sketch> {
@@ -64,9 +68,10 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         prop::bool::weighted(0.3),
         1..4_u32,
         prop_oneof![3 => Just(0_usize), 2 => Just(1), 1 => Just(2), 2 => Just(3)],
+        0..4_usize,
     )
         .prop_map(
-            |(uses, reads, after, condition, continues, each, attempts, approval)| Sketch {
+            |(uses, reads, after, condition, continues, each, attempts, approval, pace)| Sketch {
                 uses,
                 reads: reads & after,
                 after: after & !reads,
@@ -75,6 +80,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
                 each,
                 attempts,
                 approval,
+                pace,
             },
         )
 }
@@ -131,13 +137,14 @@ steps:
         let (action, input, _) = USES[sketch.uses];
         let among = |bits: u8| (0..at).filter(move |earlier| bits >> (earlier % 8) & 1 == 1);
         let notify = action == "notify.team";
-        let mut said = format!("s{at}");
-        if !notify {
+        let waits = action == "wait.for";
+        let mut said = if waits { "90s".to_owned() } else { format!("s{at}") };
+        if !notify && !waits {
             for earlier in among(sketch.reads) {
                 let _ = write!(said, " {}", read_of(sketches, earlier));
             }
         }
-        let after: Vec<_> = among(if notify {
+        let after: Vec<_> = among(if notify || waits {
             sketch.reads | sketch.after
         } else {
             sketch.after
@@ -157,9 +164,12 @@ steps:
         }
         if sketch.each {
             text.push_str("    for_each: thing in incident.observables\n    max_parallel: 2\n");
-            said.push_str(" {{thing.value}}");
+            if !waits {
+                said.push_str(" {{thing.value}}");
+            }
         }
-        if action != "notify.team" {
+        pace(&mut text, sketches, at);
+        if action != "notify.team" && !waits {
             let _ = writeln!(
                 text,
                 "    retry: {{attempts: {}, backoff: 1s..1m, errors: [throttled, timeout]}}",
@@ -199,10 +209,35 @@ fn depends(sketches: &[Sketch], at: usize, on: usize) -> bool {
     (on..at).any(|earlier| direct(earlier) && (earlier == on || depends(sketches, earlier, on)))
 }
 
+fn pace(text: &mut String, sketches: &[Sketch], at: usize) {
+    let sketch = &sketches[at];
+    let action = USES[sketch.uses].0;
+    let contain = action == "edr.isolate_host";
+    let may_repeat = !sketch.each && !contain && action != "wait.for";
+    match sketch.pace {
+        1 if may_repeat => text.push_str("    repeat: {every: 2m, times: 3}\n"),
+        2 if may_repeat => {
+            let first = if sketch.continues { "now" } else { "wait" };
+            let _ = writeln!(
+                text,
+                "    repeat: {{every: 2m, at_most: 7m, first: {first}, until: \"steps.s{}.status != 'pending'\"}}",
+                at.saturating_sub(1)
+            );
+        }
+        3 if contain => {
+            let _ = writeln!(
+                text,
+                "    undo: {{when: \"steps.s{}.status == 'succeeded'\"}}",
+                sketches.len() - 1
+            );
+        }
+        _ => {}
+    }
+}
+
 fn asks(sketches: &[Sketch], at: usize) -> bool {
     sketches[at].approval > 0
-        && USES[sketches[at].uses].0 != "siem.search"
-        && USES[sketches[at].uses].0 != "extract.text"
+        && !["siem.search", "extract.text", "wait.for"].contains(&USES[sketches[at].uses].0)
 }
 
 fn approval(text: &mut String, sketches: &[Sketch], at: usize) {
@@ -341,6 +376,7 @@ fn approved_as_done(events: &[Recorded]) -> Result<(), String> {
                 let wanted = asked
                     .values()
                     .any(|inquiry| inquiry.steps.iter().any(|step| *step == *intended.path.step));
+                let wanted = wanted && !intended.path.undo;
                 if wanted && !approved.contains(&(intended.path.clone(), intended.arguments.clone())) {
                     return Err(format!("{} was done without approval", intended.path));
                 }
@@ -369,7 +405,8 @@ proptest! {
     fn every_run_ends_and_nothing_is_done_twice_that_must_not_be((sketches, weather) in generated()) {
         let scene = scene_of(&sketches);
         let (run, end) = play(&scene, &weather);
-        prop_assert!(matches!(end, End::Over(_)), "a run that waits for a person ends with its time");
+        let stuck = run.run().undo_goes_on();
+        prop_assert!(matches!(end, End::Over(_)) || stuck, "a run that waits for a person ends with its time");
         for report in run.run().steps(&scene.plan) {
             let settled = !matches!(
                 report.status,
@@ -413,7 +450,7 @@ proptest! {
         run.world.heal();
         let retried = run.give(people::retry(None)).is_ok();
         for spot in unknown {
-            let path = state::ids::Path { step: scene.plan.steps.get_index(spot.step).unwrap().0.as_str().into(), item: spot.item, undo: false };
+            let path = state::ids::Path { step: scene.plan.steps.get_index(spot.step).unwrap().0.as_str().into(), item: spot.item, undo: spot.undo };
             let answer = if happened {
                 state::event::Settlement::Done { output: scene.plan.steps[&*path.step].action.example.1.clone() }
             } else {
@@ -479,7 +516,7 @@ proptest! {
         order in prop::collection::vec(0..8_usize, 0..40),
     ) {
         // Where a failure stops the run, what had begun by then depends on the order.
-        let sketches: Vec<_> = sketches.into_iter().map(|s| Sketch { continues: true, approval: 0, ..s }).collect();
+        let sketches: Vec<_> = sketches.into_iter().map(|s| Sketch { continues: true, approval: 0, pace: s.pace % 2, ..s }).collect();
         let weather = Weather { crashes: Vec::new(), ..weather };
         let scene = scene_of(&sketches);
         let (one, _) = play(&scene, &weather);
@@ -520,6 +557,12 @@ fn the_generator_reaches_every_event() {
         "probed: cannot tell",
         "unknown",
         "retry",
+        "waits",
+        "round",
+        "rounds: done",
+        "rounds: given up",
+        "skipped: until_true",
+        "undo",
         "asked",
         "asked together",
         "replied",
@@ -545,6 +588,7 @@ fn kind_of(event: &Event) -> &'static str {
         Event::Expanded { .. } => "expanded",
         Event::Skipped { cause, .. } => match cause {
             SkipCause::IfFalse { .. } => "skipped: if_false",
+            SkipCause::UntilTrue => "skipped: until_true",
             SkipCause::RunFailing => "skipped: run_failing",
             SkipCause::RunCancelled => "skipped: run_cancelled",
             SkipCause::ApprovalRefused { .. } => "skipped: approval_refused",
@@ -566,6 +610,10 @@ fn kind_of(event: &Event) -> &'static str {
         },
         Event::OutcomeUnknown { .. } => "unknown",
         Event::RetryScheduled { .. } => "retry",
+        Event::Waits { .. } => "waits",
+        Event::RoundScheduled { .. } => "round",
+        Event::RoundsEnded { done: true, .. } => "rounds: done",
+        Event::RoundsEnded { .. } => "rounds: given up",
         Event::Asked(inquiry) if inquiry.steps.len() > 1 => "asked together",
         Event::Asked(_) => "asked",
         Event::Replied(_) => "replied",

@@ -12,6 +12,7 @@ use super::keep::Order;
 use super::{Loaded, Trouble, Worker};
 use crate::dispatch::people::{DecideError, Decision, Heard};
 use crate::dispatch::perform::{Finding, call};
+use crate::dispatch::register;
 
 impl Worker {
     pub(super) async fn decided(
@@ -34,7 +35,7 @@ impl Worker {
     async fn with_what_it_leaves(&self, loaded: &Loaded, command: Command) -> Order {
         let Command::Settle {
             path,
-            answer: Settlement::Done { .. },
+            answer: answer @ Settlement::Done { .. },
             ..
         } = &command
         else {
@@ -56,7 +57,7 @@ impl Worker {
         let connection = intended.connections.first().map(String::as_str);
         let changes = dispatcher.inner.registry.in_doubt(&call, connection);
         let undone = loaded.run.undone_by(&loaded.compiled.plan, path);
-        let (updates, measures) = dispatcher
+        let (updates, mut measures) = dispatcher
             .house_changes(
                 &loaded.started,
                 &intended,
@@ -64,6 +65,10 @@ impl Worker {
                 changes,
                 dispatcher.now(),
             )
+            .await;
+        let left = register::as_settled(&intended, answer);
+        dispatcher
+            .also_register(loaded, &intended, left, &mut measures)
             .await;
         Order {
             command,
@@ -112,7 +117,7 @@ impl Worker {
             }
         };
         let undone = loaded.run.undone_by(&loaded.compiled.plan, &path);
-        let (updates, measures) = dispatcher
+        let (updates, mut measures) = dispatcher
             .house_changes(
                 &loaded.started,
                 &intended,
@@ -120,6 +125,10 @@ impl Worker {
                 changes,
                 dispatcher.now(),
             )
+            .await;
+        let left = register::as_settled(&intended, &answer);
+        dispatcher
+            .also_register(loaded, &intended, left, &mut measures)
             .await;
         let settle = Command::Settle {
             path,

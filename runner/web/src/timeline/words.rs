@@ -82,6 +82,7 @@ pub fn skip_note(cause: &SkipCause) -> String {
         | SkipCause::Absent { why }
         | SkipCause::ApprovalRefused { why }
         | SkipCause::ApprovalExpired { why } => why.clone(),
+        SkipCause::UntilTrue => "until was already true".to_owned(),
         SkipCause::RunFailing => "run is failing".to_owned(),
         SkipCause::RunCancelled => "run was cancelled".to_owned(),
     }

@@ -107,6 +107,8 @@ pub enum StepState {
     Retrying,
     /// Waits for people.
     Waiting,
+    /// Waits for a time: the playbook says so, or its next round is due then.
+    Resting,
     /// Done.
     Done,
     /// Would have been done.
@@ -139,6 +141,7 @@ impl StepState {
             Self::Running => "running",
             Self::Retrying => "retrying",
             Self::Waiting => "waiting",
+            Self::Resting => "resting",
             Self::Done => "done",
             Self::Simulated => "simulated",
             Self::Skipped => "skipped",
@@ -170,8 +173,11 @@ pub struct StepView {
     pub connections: Vec<String>,
     /// What came of it, or why not; may be empty.
     pub note: String,
-    /// Attempts made.
+    /// Attempts made; of a repeated step those of the present round.
     pub attempts: u32,
+    /// Of a repeated step: the round that is next or in work, in the end how many there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
     /// When the first attempt was about to be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,

@@ -22,7 +22,12 @@ impl Run {
     pub(super) fn intended(&mut self, plan: &Plan, intended: &Intended, at: Timestamp) -> Folded {
         let path = &intended.path;
         let (spot, place) = self.find(plan, path)?;
-        if !matches!(place, Place::Pending | Place::Retry { .. } | Place::Again { .. }) {
+        let open = match place {
+            Place::Pending | Place::Retry { .. } | Place::Again { .. } => true,
+            Place::Rested(rest) => rest.due.is_some(),
+            _ => false,
+        };
+        if !open {
             return Err(format!("`{path}` cannot be intended: {}", place.words()));
         }
         if place.last().is_some_and(|last| last.key != intended.key) {
@@ -45,6 +50,10 @@ impl Run {
             let state = self.state_mut(spot)?;
             state.attempts = state.attempts.saturating_add(1);
             state.started_at.get_or_insert(at);
+            if intended.attempt == 1 {
+                state.rounds = state.rounds.saturating_add(1);
+                state.round_began = Some(at);
+            }
         }
         self.put(plan, spot, Place::Live(Arc::new(intended.clone())), at)
     }
@@ -60,8 +69,14 @@ impl Run {
         let (spot, place) = self.find(plan, path)?;
         let last = match place {
             Place::Live(last) | Place::Again { last, .. } if last.attempt == attempt => Arc::clone(last),
+            Place::Waits(_) if attempt == 1 => {
+                let Outcome::Succeeded { output, .. } = outcome else {
+                    return Err(format!("`{path}` waits, and nothing else can come of it"));
+                };
+                return self.end(plan, spot, Final::Succeeded(Arc::new(output.clone())), at);
+            }
             // Attempt 0: it failed before anything could be intended.
-            Place::Pending if attempt == 0 => {
+            Place::Pending | Place::Rested(_) if attempt == 0 => {
                 let Outcome::Failed { detail, .. } = outcome else {
                     return Err(format!("`{path}` cannot succeed without an intent"));
                 };
@@ -80,11 +95,9 @@ impl Run {
                 if last.effect > EffectClass::Record && !spot.undo {
                     self.effects_done += 1;
                 }
-                self.end(plan, spot, Final::Succeeded(Arc::new(output.clone())), at)
+                self.succeeded(plan, spot, output, at)
             }
-            Outcome::Simulated { output } => {
-                self.end(plan, spot, Final::Succeeded(Arc::new(output.clone())), at)
-            }
+            Outcome::Simulated { output } => self.succeeded(plan, spot, output, at),
             Outcome::Failed {
                 kind,
                 detail,
@@ -215,7 +228,7 @@ impl Run {
                 if doubt.last.effect > EffectClass::Record && !spot.undo {
                     self.effects_done += 1;
                 }
-                return self.end(plan, spot, Final::Succeeded(Arc::new(output.clone())), at);
+                return self.succeeded(plan, spot, output, at);
             }
             ProbeAnswer::NotDone => match doubt.failure {
                 Some(failure) => {

@@ -11,7 +11,7 @@ use state::ids::Path;
 
 use super::Folded;
 use crate::run::place::Final;
-use crate::run::{Doubt, Due, Place, Run, Spot, StepState, Stopper, Work};
+use crate::run::{Due, Place, Rest, Run, Spot, StepState, Stopper, Work};
 use crate::words;
 
 impl Run {
@@ -52,36 +52,24 @@ impl Run {
         self.doubtful.remove(&spot);
         self.unknown.remove(&spot);
         self.due.remove(&spot);
-        if let Some(
-            Place::Retry { due: Some(time), .. }
-            | Place::Doubtful(Doubt {
-                due: Due::At(time), ..
-            }),
-        ) = self.place(spot)
-        {
-            let timer = (*time, spot);
-            self.timers.remove(&timer);
+        if let Some(time) = self.place(spot).and_then(Place::timer) {
+            self.timers.remove(&(time, spot));
         }
+        self.timers.extend(new.timer().map(|time| (time, spot)));
         match &new {
             Place::Live(_) => {
                 self.live.insert(spot);
             }
-            Place::Retry { due: Some(time), .. } => {
-                self.timers.insert((*time, spot));
-            }
             Place::Doubtful(doubt) => {
                 self.doubtful.insert(spot);
-                match doubt.due {
-                    Due::Now => {}
-                    Due::Unscheduled => {
-                        self.due.insert(spot);
-                    }
-                    Due::At(time) => {
-                        self.timers.insert((time, spot));
-                    }
+                if doubt.due == Due::Unscheduled {
+                    self.due.insert(spot);
                 }
             }
-            Place::Retry { due: None, .. } | Place::Again { .. } | Place::Unknowable { .. } => {
+            Place::Retry { due: None, .. }
+            | Place::Rested(Rest { due: None, .. })
+            | Place::Again { .. }
+            | Place::Unknowable { .. } => {
                 self.due.insert(spot);
             }
             Place::Unknown { .. } => {
@@ -95,7 +83,7 @@ impl Run {
                 }
                 self.ended(step_of(plan, spot)?, spot, result);
             }
-            Place::Pending => {}
+            Place::Pending | Place::Waits(_) | Place::Retry { .. } | Place::Rested(_) => {}
         }
         if spot.undo {
             self.undo.places.insert(spot, new);

@@ -17,7 +17,7 @@ impl Run {
         plan: &Plan,
         inverses: &[Inverse],
         actor: &Actor,
-        reason: &str,
+        (reason, goes_on): (&str, bool),
     ) -> Folded {
         for inverse in inverses {
             let (effect, place) = self.find(plan, &inverse.path)?;
@@ -41,11 +41,19 @@ impl Run {
                 return Err(format!("there is nothing to take back at `{}`", inverse.path));
             };
             *self.generations.entry(spot).or_default() += u32::from(again);
+            if goes_on {
+                self.undo.at_once.insert(spot);
+            } else {
+                self.undo.at_once.remove(&spot);
+            }
             self.undo.order.retain(|(other, _)| *other != spot);
             self.undo.order.push((spot, Arc::new(inverse.clone())));
             self.undo.places.insert(spot, Place::Pending);
         }
         self.undo.accepted = false;
+        if goes_on {
+            return Ok(());
+        }
         match self.closed.take() {
             Some(closed) => self.undo.was = Some(closed.status),
             None if self.undo.was.is_none() && self.failing.is_none() => {
