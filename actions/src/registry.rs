@@ -88,8 +88,9 @@ impl Registry {
         Self::with_actions(connections, clock, built_in::actions())
     }
 
-    /// A registry of these actions only.
-    pub(crate) fn with_actions(
+    /// A registry of these actions only. Of a product it is all of them; a simulation stands its
+    /// own far ends behind the same capabilities.
+    pub fn with_actions(
         connections: Vec<ConnectionSettings>,
         clock: &Arc<dyn Clock>,
         actions: Vec<Arc<dyn Action>>,

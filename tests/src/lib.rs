@@ -7,5 +7,6 @@ pub mod hooked;
 pub mod kill_at;
 pub mod load;
 pub mod samples;
+pub mod simulation;
 pub mod soc;
 pub mod tenants;
