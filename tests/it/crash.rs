@@ -1,6 +1,6 @@
 //! kill -9 at every journal boundary of the example playbooks, and at random under load.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,13 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use runner::demo;
 use runner::dispatch::NOT_ASKED;
 use state::access::Actor;
-use state::event::{Event, Mode, RunStatus};
+use state::event::Mode;
 use state::ids::IncidentId;
 use state::store::{IncidentFilter, PageRequest};
+use tests::kills::{Acknowledged, check, soak};
 use tests::soc::{self, Soc};
 use web::Client;
 use web::operations::{Myself, Operations as _};
-use web::view::{Content, IncidentChoice, MatchView, RunView, StartRun, StepState, Submitted};
+use web::view::{Content, IncidentChoice, MatchView, StartRun};
 
 use crate::BINARY;
 
@@ -24,18 +25,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const KILLS: usize = 200;
 /// Boundaries beyond which something is wrong with the enumeration itself.
 const BOUNDARIES_MAX: u64 = 400;
-
-/// What one life of the process acknowledged.
-#[derive(Debug, Default)]
-struct Acknowledged(BTreeSet<IncidentId>);
-
-impl Acknowledged {
-    fn note(&mut self, submitted: Option<Submitted>) {
-        if let Some(Submitted::Accepted { id } | Submitted::Duplicate { id, .. }) = submitted {
-            self.0.insert(id);
-        }
-    }
-}
 
 async fn send_both(client: &Client, acknowledged: &mut Acknowledged) -> bool {
     let arrivals = [
@@ -49,54 +38,6 @@ async fn send_both(client: &Client, acknowledged: &mut Acknowledged) -> bool {
         }
     }
     true
-}
-
-/// What must hold after any number of crashes, once a process has run in peace.
-async fn check(soc: &Soc, client: &Client, acknowledged: &Acknowledged, place: &str) -> Vec<RunView> {
-    for id in &acknowledged.0 {
-        let found = web::Operations::incident(client, &web::Myself, id).await;
-        assert!(
-            found.is_ok(),
-            "{place}: acknowledged incident {id} is lost: {found:?}"
-        );
-    }
-    let repeated = soc.range.ledger().repeated();
-    assert!(
-        repeated.is_empty(),
-        "{place}: effects happened twice: {repeated:?}\n{}",
-        soc.log()
-    );
-    let runs = soc::runs(client).await.unwrap();
-    for run in &runs {
-        assert!(
-            run.status.is_over() || run.status == RunStatus::Stuck,
-            "{place}: run {} is {:?}: {}\n{}",
-            run.id,
-            run.status,
-            run.note,
-            soc.log()
-        );
-        let detail = soc::run(client, run.id.as_str()).await.unwrap();
-        let doubtful = |step: &&web::view::StepView| step.state == StepState::Unknown;
-        let unknown = detail
-            .events
-            .iter()
-            .filter(|one| matches!(one.event, Event::OutcomeUnknown { .. }))
-            .count();
-        let shown = detail.steps.iter().filter(doubtful).count();
-        assert!(
-            unknown == 0 || shown > 0,
-            "{place}: an unknown outcome of {} is not visible",
-            run.id
-        );
-        assert_eq!(
-            run.status == RunStatus::Stuck,
-            unknown > 0,
-            "{place}: {} and its doubts disagree",
-            run.id
-        );
-    }
-    runs
 }
 
 /// One project, cut once at a boundary, then served in peace. `false` when the boundary lies beyond
@@ -128,7 +69,7 @@ async fn cut_once(place: &str) -> bool {
     );
     let settled = soc::settled(&client, 2).await.unwrap();
     assert_eq!(settled.len(), 2, "{place}: one run for each incident");
-    check(&soc, &client, &acknowledged, place).await;
+    check(&soc, &client, &acknowledged, place).await.unwrap();
     cut
 }
 
@@ -224,61 +165,12 @@ async fn an_incident_that_came_with_a_start_by_hand_starts_nothing_else_after_a_
     println!("kill -9 after every write of a start by hand: {boundaries} boundaries, all hold");
 }
 
-/// An alert like the sample's, about another signature, so that it is an incident of its own.
-fn alert(number: usize) -> Vec<u8> {
-    let text = String::from_utf8(demo::IDS_ALERT.to_vec()).unwrap();
-    let changed = text.replace(
-        "\"signature_id\": 123456",
-        &format!("\"signature_id\": {}", 1_000_000 + number),
-    );
-    assert_ne!(text, changed, "the sample has the field that makes alerts differ");
-    changed.into_bytes()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_kills_under_load_lose_and_double_nothing() {
-    let soc = Soc::new(BINARY).await.unwrap();
-    let mut acknowledged = Acknowledged::default();
-    let mut number = 0;
-    // A fixed sequence of delays between 5 and 800 ms: the test replays, the world does not.
-    let mut state: u64 = 0x5eed;
-    for kill in 0..KILLS {
-        let mut process = soc.serve(None).unwrap();
-        assert!(
-            process.answers().await,
-            "kill {kill}: the store does not open again\n{}",
-            soc.log()
-        );
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let life = Duration::from_millis(5 + (state >> 33) % 795);
-        let client = process.client();
-        let load = async {
-            loop {
-                number += 1;
-                let content = Content::Mapper("suricata".to_owned());
-                match soc::submit(&client, content, alert(number)).await {
-                    Ok(submitted) => acknowledged.note(submitted),
-                    Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
-                }
-            }
-        };
-        // The load ends with the process's life.
-        let _ = tokio::time::timeout(life, load).await;
-        process.kill();
-    }
-    let mut process = soc.serve(None).unwrap();
-    assert!(process.answers().await, "{}", soc.log());
-    let client = process.client();
-    soc::settled(&client, acknowledged.0.len()).await.unwrap();
-    let runs = check(&soc, &client, &acknowledged, "random kills").await;
-    let stuck = runs.iter().filter(|run| run.status == RunStatus::Stuck).count();
+    let done = soak(BINARY, KILLS).await.unwrap();
     println!(
-        "{KILLS} random kills: {} incidents acknowledged, {} runs, 0 lost, 0 effects doubled, {stuck} runs wait for a person",
-        acknowledged.0.len(),
-        runs.len()
+        "{KILLS} random kills: {} incidents acknowledged, {} runs, 0 lost, 0 effects doubled, {} runs wait for a person",
+        done.acknowledged, done.runs, done.stuck
     );
-    assert!(acknowledged.0.len() > KILLS / 2, "the load did something");
-    assert!(process.terminate().await == Some(0), "a drain ends with 0");
+    assert!(done.acknowledged > KILLS / 2, "the load did something");
 }

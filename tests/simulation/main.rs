@@ -2,12 +2,10 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::indexing_slicing,
     reason = "a test fails by panicking, and says what it did"
 )]
 
+use tests::power_loss::images;
 use tests::simulation::enumerate::every_crash;
 use tests::simulation::theatre::Theatre;
 use tests::simulation::weather::{Counters, Kind, Weather};
@@ -181,4 +179,26 @@ fn a_recovery_that_repeats_blindly_is_found() {
     let (red, first) = red(control, 120);
     println!("blind repetition: {red} of 120 seeds are red, the first says: {first}");
     assert!(red >= 10 && first.contains("I2"), "{red} of 120: {first}");
+}
+
+#[test]
+fn no_image_of_a_power_cut_lacks_what_was_acknowledged() {
+    let done = images(200, 1, false).unwrap();
+    assert!(done.faults.is_empty(), "{}", done.faults.join("\n"));
+    assert!(done.changes >= 100 && done.looked_for >= 5_000, "{done:?}");
+    println!(
+        "{} images of a history of {} changes, {} acknowledgements looked for, 0 lost",
+        done.images, done.changes, done.looked_for
+    );
+}
+
+#[test]
+fn a_journal_that_is_not_synced_is_found() {
+    let done = images(60, 1, true).unwrap();
+    println!(
+        "without fdatasync: {} of {} images have a fault",
+        done.faults.len(),
+        done.images
+    );
+    assert!(done.faults.len() >= 20, "{:?}", done.faults);
 }

@@ -5,7 +5,9 @@
 
 pub mod hooked;
 pub mod kill_at;
+pub mod kills;
 pub mod load;
+pub mod power_loss;
 pub mod samples;
 pub mod simulation;
 pub mod soc;
