@@ -83,6 +83,17 @@ fn a_thousand_seeds_break_no_invariant() {
     println!("{SEEDS} seeds, 0 violations");
 }
 
+/// Seeds that found something, with what it was in `docs/reliability.md`.
+const FOUND: [u64; 2] = [0x1d77, 0x1fa6];
+
+#[test]
+fn what_seeds_found_stays_mended() {
+    let theatre = Theatre::open().unwrap();
+    for seed in FOUND {
+        play(&theatre, seed);
+    }
+}
+
 #[test]
 fn every_playbook_of_the_generator_compiles() {
     let theatre = Theatre::open().unwrap();

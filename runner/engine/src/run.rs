@@ -214,6 +214,17 @@ impl Run {
         })
     }
 
+    /// The attempts that a host had in hand, when the host is gone: what [`Command::Recover`] finds
+    /// lost.
+    ///
+    /// [`Command::Recover`]: crate::Command::Recover
+    pub fn in_hand(&self) -> impl Iterator<Item = &Intended> {
+        self.live.iter().filter_map(|spot| match self.place(*spot)? {
+            Place::Live(intended) => Some(&**intended),
+            _ => None,
+        })
+    }
+
     /// The last attempt intended at a path, whatever became of it.
     pub fn last_intended(&self, plan: &Plan, path: &Path) -> Option<&Arc<Intended>> {
         self.place(Spot::of(plan, path)?)?.last()

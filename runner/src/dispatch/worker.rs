@@ -26,6 +26,7 @@ use crate::library::Compiled;
 mod keep;
 mod letters;
 mod load;
+mod lost;
 mod people;
 
 use keep::Order;
@@ -151,7 +152,8 @@ impl Worker {
         // Nobody is at work on what this worker did not begin: what is intended was lost, by a
         // process that ended or by a worker that failed, and must not be begun as if it were new.
         // It also decides everything that follows, so a run that shall go on has gone on.
-        self.step(&mut loaded, Command::Recover).await?;
+        let recovery = self.recovery(&loaded).await;
+        self.step(&mut loaded, recovery).await?;
         let mut next = (!matches!(first, Message::Go)).then_some(first);
         let mut woken_for = None;
         loop {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use playbooks::marking::EffectClass;
 use serde_json::Value;
 use state::event::{Event, Intended, Mode, RunStatus, Started};
-use state::ids::Path;
+use state::ids::{EffectKey, Path};
 
 use super::Known;
 use super::inquiries::AskedSeen;
@@ -248,6 +248,7 @@ impl RunSeen {
             self.is_allowed(intended, line.asks && effect)?;
         }
         self.no_one_built_on_it(&path)?;
+        Self::has_an_end(intended, at)?;
         if intended.attempt == 1 && intended.effect > EffectClass::Record && !path.undo {
             self.effects += 1;
             if self.effects > known.effects_per_run && !self.retried {
@@ -263,6 +264,24 @@ impl RunSeen {
             .or(contract.map(|spec| spec.retry.attempts))
             .unwrap_or(u32::MAX / 2);
         self.place(&path).intends(intended, declared, at)
+    }
+
+    /// I12: a block is intended with an end that is still to come.
+    fn has_an_end(intended: &Intended, at: Timestamp) -> Result<(), String> {
+        let first = intended.attempt == 1 && intended.action.starts_with("block.");
+        if first && intended.until.is_none_or(|until| until <= at) {
+            return Err(format!(
+                "I12: `{}` is intended at {at} until {:?}",
+                intended.path, intended.until
+            ));
+        }
+        Ok(())
+    }
+
+    /// The end that was intended for an effect, when it is known here.
+    pub fn end_of(&self, key: &EffectKey) -> Option<Option<Timestamp>> {
+        let mut intended = self.places.values().filter_map(|place| place.intended.as_ref());
+        intended.find(|one| one.key == *key).map(|one| one.until)
     }
 
     /// I3: nothing new after a cancellation or a failure, but what is meant for it.
