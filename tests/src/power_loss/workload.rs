@@ -156,6 +156,7 @@ fn started(
         facts: Value::Object(serde_json::Map::new()),
         deadline: at,
         rerun_of: None,
+        ends: None,
     })
 }
 
