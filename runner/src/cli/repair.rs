@@ -13,7 +13,7 @@ use playbooks::repair::{Repaired, repaired};
 
 use super::Session;
 use super::exit_code::Exit;
-use super::terminal::{Terminal, safe};
+use super::terminal::{Terminal, counted, safe};
 use crate::library;
 
 /// Repairs every playbook file that the paths name or hold, and says what it changed.
@@ -90,14 +90,13 @@ fn replace(target: &Path, text: &str) -> std::io::Result<()> {
 
 /// Every line that changed, before and after.
 fn show(terminal: &Terminal, file: &Path, before: &str, after: &Repaired) {
-    let count = after.made.len();
     let mut codes = after.made.clone();
     codes.sort_unstable();
     codes.dedup();
     terminal.say(format!(
-        "{}: {count} {} ({})",
+        "{}: {} ({})",
         safe(&file.display().to_string()),
-        if count == 1 { "repair" } else { "repairs" },
+        counted(after.made.len(), "repair", "repairs"),
         codes.join(", ")
     ));
     // A repair never adds or removes a line.

@@ -13,6 +13,7 @@ use web::server::{Listeners, bind_local};
 use super::Session;
 use super::arguments::Serve;
 use super::exit_code::Exit;
+use super::terminal::counted;
 use crate::app::App;
 use crate::telemetry;
 
@@ -188,10 +189,4 @@ pub(super) async fn signalled() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-}
-
-/// A number with its noun, as people write it: `1 entity`, `90 entities`.
-fn counted(number: usize, one: &str, many: &str) -> String {
-    let noun = if number == 1 { one } else { many };
-    format!("{number} {noun}")
 }

@@ -10,7 +10,7 @@ use web::view::simulation::{AskSimulation, Edition, EffectLine, Foresight, Simul
 
 use super::arguments::{Output, Simulate};
 use super::exit_code::Exit;
-use super::terminal::{column, fit, safe};
+use super::terminal::{column, counted, fit, safe};
 use super::{Session, id, print};
 use crate::library;
 
@@ -124,7 +124,7 @@ fn lines(told: &Simulation) -> Vec<String> {
         format!(
             " {name} {}, {}",
             editions.join(" -> "),
-            count(told.incidents.len(), "incident", "incidents")
+            counted(told.incidents.len(), "incident", "incidents")
         ),
         String::new(),
     ];
@@ -282,11 +282,6 @@ fn totals(told: &Simulation, compared: bool) -> Vec<String> {
         .map(|((action, sign), number)| format!(" {sign} {number} {action}"));
     lines.extend(sums);
     lines
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    let noun = if number == 1 { one } else { many };
-    format!("{number} {noun}")
 }
 
 #[cfg(test)]

@@ -147,6 +147,12 @@ pub(crate) fn column(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(fill))
 }
 
+/// A number with its noun, as people write it: `1 entity`, `90 entities`.
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{number} {noun}")
+}
+
 /// Addresses that must not become links: `hxxp`, `[.]`.
 pub(crate) fn defang(text: &str) -> String {
     let scheme = text.replace("https://", "hxxps://").replace("http://", "hxxp://");

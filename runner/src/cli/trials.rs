@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Output, Test};
 use super::exit_code::Exit;
-use super::terminal::safe;
+use super::terminal::{counted, safe};
 use super::{Session, diagnostics, junit, print};
 use crate::clock::SystemClock;
 use crate::trials::{Ask, Covered, Failure, Outcome, Report, find, play_all};
@@ -148,11 +148,7 @@ fn people(session: &Session, arguments: &Test, reports: &[Report], seed: u64) ->
     } else {
         format!(", {failed} FAILED")
     };
-    let tests = if tests == 1 {
-        "1 test".to_owned()
-    } else {
-        format!("{tests} tests")
-    };
+    let tests = counted(tests, "test", "tests");
     terminal.say(format!("{tests}{failed}{crashed}, seed {seed}"));
     Ok(())
 }

@@ -66,7 +66,7 @@ impl LocalOperations {
             return Err(OperationError::not_found(format!("entity `{entity}`")));
         }
         // One at a time: it is only a matter of computing, and both cores belong to the runs.
-        let Ok(_turn) = Arc::clone(&self.simulations).try_acquire_owned() else {
+        let Ok(turn) = Arc::clone(&self.simulations).try_acquire_owned() else {
             return Err(OperationError::Busy {
                 why: "another simulation is under way".to_owned(),
                 retry_after: web::error::RETRY_AFTER_DEFAULT,
@@ -83,7 +83,11 @@ impl LocalOperations {
             })
             .collect();
         let dispatcher = self.dispatcher.clone();
-        let played = tokio::task::spawn_blocking(move || play::all(&dispatcher, &editions, &material));
+        let played = tokio::task::spawn_blocking(move || {
+            // Whoever asked may have left; it is over only when the computing is.
+            let _turn = turn;
+            play::all(&dispatcher, &editions, &material)
+        });
         Ok(Simulation {
             playbook: playbook.to_owned(),
             editions: shown,
