@@ -19,8 +19,9 @@ use web::operations::Myself;
 use web::view::{Content, RunDetail, RunView, Submission, Submitted};
 use web::{Client, OperationError, Operations};
 
-/// How long a test waits for something that must happen.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a test waits for something that must happen. Longer than the minute after which the
+/// search of a ticket system is believed that it found nothing, with room for what follows.
+pub const PATIENCE: Duration = Duration::from_mins(3);
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
