@@ -25,6 +25,7 @@ mod intake;
 mod ledger;
 mod letters;
 mod pace;
+mod plain_http;
 mod questions;
 mod setbacks;
 mod shadow;
