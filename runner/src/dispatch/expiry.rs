@@ -83,13 +83,15 @@ impl Returning {
     }
 }
 
-/// What to do after a try whose run closed at a time, or goes on.
+/// What to do after a try whose run closed at a time, or goes on. A try that closed at a time still
+/// to come was made before the clock was set back: a pause counted from there could last as long as
+/// the clock was wrong, and a measure would stand all that while.
 fn after(number: u32, closed_at: Option<Timestamp>, now: Timestamp) -> Next {
     let Some(closed_at) = closed_at else {
         return Next::Wait(later(now, LOOK_AGAIN));
     };
     let again = later(closed_at, pause(number));
-    if again <= now {
+    if again <= now || closed_at > now {
         Next::Try(number.saturating_add(1))
     } else {
         Next::Wait(again)
@@ -365,6 +367,7 @@ mod tests {
         assert_eq!(after(0, Some(closed), at(15)), Next::Try(1));
         assert_eq!(after(1, Some(closed), at(29)), Next::Wait(at(30)));
         assert_eq!(after(1, Some(closed), at(30)), Next::Try(2));
+        assert_eq!(after(0, Some(at(60)), at(0)), Next::Try(1), "the clock was set back");
         assert_eq!(pause(4), TRY_AGAIN_MAX);
         assert_eq!(pause(u32::MAX), TRY_AGAIN_MAX);
     }
