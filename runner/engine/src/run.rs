@@ -137,6 +137,8 @@ pub struct Run {
     pub(crate) asked: BTreeMap<usize, u32>,
     /// Steps that a person has done again: whatever was said before counts no more.
     pub(crate) ask_again: BTreeSet<usize>,
+    /// The names of the actors who had it try again.
+    pub(crate) retried_by: BTreeSet<String>,
     /// Inquiries that wait for replies, by the end of their time.
     pub(crate) open_inquiries: BTreeSet<(Timestamp, u32)>,
     /// Mails to people who are asked, of which nothing is known yet.
@@ -166,6 +168,11 @@ impl Run {
     /// Event 0.
     pub fn started(&self) -> &Arc<Started> {
         &self.started
+    }
+
+    /// The names of the actors who had it try again what had failed.
+    pub const fn retried_by(&self) -> &BTreeSet<String> {
+        &self.retried_by
     }
 
     /// When event 0 was.

@@ -3,6 +3,8 @@
 //! Owns the one function that says it. Command line, API and page all end here, and so does every
 //! channel that comes later: four eyes is a property of the decision, not of a door.
 
+use std::collections::BTreeSet;
+
 use state::access::Person;
 use state::event::{Started, Subject};
 
@@ -13,6 +15,9 @@ use crate::run::Asked;
 pub struct Separation<'a> {
     /// Event 0 of the run: whoever started it may not approve its effects.
     pub started: &'a Started,
+    /// The names of the actors who had the run try again what had failed: they asked for its
+    /// effects as much as whoever started it.
+    pub retried: &'a BTreeSet<String>,
     /// The name of whoever wrote the playbook's revision, when it is known and nobody else has
     /// reviewed it.
     pub author: Option<&'a str>,
@@ -34,6 +39,14 @@ pub enum MayNot {
     /// They started the run.
     #[error("{person} started this run, so somebody else must decide (four eyes); asked: {}", who.join(", "))]
     StartedIt {
+        /// Who.
+        person: String,
+        /// The roles that are asked.
+        who: Vec<String>,
+    },
+    /// They had the run try again.
+    #[error("{person} had this run try again, so somebody else must decide (four eyes); asked: {}", who.join(", "))]
+    RetriedIt {
         /// Who.
         person: String,
         /// The roles that are asked.
@@ -74,6 +87,12 @@ pub fn may_reply(asked: &Asked, person: &Person, separation: Separation<'_>) -> 
     if approval && separation.four_eyes {
         if separation.started.actor.name == person.actor_name() {
             return Err(MayNot::StartedIt {
+                person: name(),
+                who: asked.who.clone(),
+            });
+        }
+        if separation.retried.contains(&person.actor_name()) {
+            return Err(MayNot::RetriedIt {
                 person: name(),
                 who: asked.who.clone(),
             });

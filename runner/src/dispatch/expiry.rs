@@ -367,7 +367,11 @@ mod tests {
         assert_eq!(after(0, Some(closed), at(15)), Next::Try(1));
         assert_eq!(after(1, Some(closed), at(29)), Next::Wait(at(30)));
         assert_eq!(after(1, Some(closed), at(30)), Next::Try(2));
-        assert_eq!(after(0, Some(at(60)), at(0)), Next::Try(1), "the clock was set back");
+        assert_eq!(
+            after(0, Some(at(60)), at(0)),
+            Next::Try(1),
+            "the clock was set back"
+        );
         assert_eq!(pause(4), TRY_AGAIN_MAX);
         assert_eq!(pause(u32::MAX), TRY_AGAIN_MAX);
     }

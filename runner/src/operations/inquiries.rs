@@ -59,7 +59,7 @@ impl LocalOperations {
         let asking = self.asking(&stored.run).await?;
         let inquiry = view(&stored, &asking)?;
         let asked = asked(&stored, &asking)?;
-        let you = self.standing(caller, asked, &asking.started);
+        let you = self.standing(caller, asked, &asking.run);
         let (effects, digest, choices, default) = match &asked.inquiry.subject {
             Subject::Approval { effects, digest } => {
                 (effects.clone(), Some(digest.clone()), Vec::new(), None)
@@ -141,7 +141,7 @@ impl LocalOperations {
     }
 
     /// Whether the caller may reply now, and in which role or why not.
-    fn standing(&self, caller: &Principal, asked: &Asked, started: &Started) -> Standing {
+    fn standing(&self, caller: &Principal, asked: &Asked, run: &engine::Run) -> Standing {
         let no = |why: String| Standing { may: false, why };
         if let Some((_, detail)) = &asked.end {
             return no(format!("it is over: {detail}"));
@@ -153,7 +153,8 @@ impl LocalOperations {
             return no(denied.to_string());
         }
         let separation = Separation {
-            started,
+            started: run.started(),
+            retried: run.retried_by(),
             author: None,
             four_eyes: self.dispatcher.operator().approvals.four_eyes,
         };

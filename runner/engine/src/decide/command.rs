@@ -135,6 +135,7 @@ impl Draft<'_> {
         sayable(&asked.inquiry.subject, word)?;
         let separation = Separation {
             started: &self.run.started,
+            retried: &self.run.retried_by,
             // Who wrote a revision is not known before publishing is built.
             author: None,
             four_eyes: self.around.operator.approvals.four_eyes,

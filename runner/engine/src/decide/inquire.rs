@@ -7,7 +7,7 @@
 use playbooks::action_spec::ErrorKind;
 use playbooks::marking::EffectClass;
 use playbooks::names::Unresolved;
-use playbooks::plan::{Approval, Ask, OnTimeout as Silence, Step};
+use playbooks::plan::{Approval, Ask, Inverse, OnTimeout as Silence, Step};
 use serde_json::{Map, Value};
 use state::event::{
     Event, Inquiry, InquiryEnd, Mode, OnTimeout, ProposedEffect, RefusalKind, Shown, Subject,
@@ -269,6 +269,7 @@ impl Draft<'_> {
                 });
             }
         }
+        show.extend(self.without_way_back(&proposal.steps));
         let count = match resolve(written.and_then(|ask| ask.count.as_ref()))? {
             None => needed.count,
             Some(value) => value
@@ -309,6 +310,20 @@ impl Draft<'_> {
                 Silence::Fail => OnTimeout::Fail,
                 Silence::Escalate => OnTimeout::Escalate,
             },
+        })
+    }
+
+    /// What whoever decides must know: these effects stay, and why the author accepts it.
+    fn without_way_back(&self, steps: &[usize]) -> impl Iterator<Item = Shown> {
+        steps.iter().filter_map(|index| {
+            let (id, step) = self.plan.steps.get_index(*index)?;
+            match &step.undo.inverse {
+                Inverse::RuledOut(reason) => Some(Shown {
+                    label: format!("`{id}` cannot be taken back"),
+                    value: Value::String(reason.clone()),
+                }),
+                Inverse::Declared | Inverse::Named { .. } => None,
+            }
         })
     }
 

@@ -45,6 +45,7 @@ impl Draft<'_> {
         let operator = self.around.operator;
         let separation = Separation {
             started: &self.run.started,
+            retried: &self.run.retried_by,
             author: None,
             four_eyes: operator.approvals.four_eyes,
         };

@@ -81,6 +81,7 @@ impl Run {
             inquiries: Vec::new(),
             asked: BTreeMap::new(),
             ask_again: BTreeSet::new(),
+            retried_by: BTreeSet::new(),
             open_inquiries: BTreeSet::new(),
             letters: BTreeSet::new(),
             stopper: None,
@@ -171,7 +172,12 @@ impl Run {
                 ..
             } => self.settled(plan, path, *attempt, answer, at),
             Event::Acknowledged { .. } => self.acknowledged(),
-            Event::Retried { places, deadline, .. } => self.retried(plan, places, *deadline),
+            Event::Retried {
+                places,
+                deadline,
+                actor,
+                ..
+            } => self.retried(plan, places, *deadline, actor),
             Event::Rerun { .. } => Ok(()),
             Event::UndoRequested {
                 inverses,

@@ -1,14 +1,17 @@
 //! What people are asked before an effect, and what follows from what they say.
 
+use playbooks::action_spec::ErrorKind;
 use playbooks::duration::Span;
 use playbooks::marking::EffectClass;
 use playbooks::operator::Rollout;
+use serde_json::json;
 use state::access::{Actor, Channel, Person};
 use state::event::{Event, InquiryEnd, Mode, OnTimeout, ReplyWord, Subject};
 
 use super::guardrails::{block, intents};
 use super::*;
 use crate::decide::{Command, Refusal};
+use crate::rehearsal::{End, Reply};
 use crate::run::Asked;
 use crate::who::MayNot;
 
@@ -198,6 +201,7 @@ fn whoever_wrote_an_unreviewed_revision_does_not_decide() {
     let started = scene.started();
     let mut separation = crate::who::Separation {
         started: &started,
+        retried: run.run().retried_by(),
         author: Some("alice"),
         four_eyes: true,
     };
@@ -622,4 +626,38 @@ steps:
     let (kind, detail) = refusal(run.events(), "isolate");
     assert_eq!(kind, RefusalKind::Policy);
     assert_eq!(detail, "rad-01 is a break-glass account: it is never locked out");
+}
+
+#[test]
+fn whoever_had_it_tried_again_does_not_approve_it_either() {
+    let rejected = Reply::Fails {
+        kind: ErrorKind::Rejected,
+        not_sent: true,
+    };
+    let scene = with_approval("{who: [duty], show: {Why: r}}\n    undo: {none: It is meant to stay}");
+    let mut run = scene.begin(scene.world().script("block", [rejected, Reply::Done(json!({}))]));
+    let shown = &run.run().inquiry(1).expect("asked").inquiry.show;
+    assert_eq!(
+        shown.last().map(|line| (line.label.as_str(), &line.value)),
+        Some(("`block` cannot be taken back", &json!("It is meant to stay"))),
+        "whoever decides sees what stays"
+    );
+    say(&mut run, "bob", 1, true).expect("bob may");
+    run.to_end().expect("it fails");
+    run.give(Command::Retry {
+        from: None,
+        actor: Actor {
+            name: "person:alice".to_owned(),
+            channel: Channel::Api,
+        },
+        reason: "they let us in now".to_owned(),
+    })
+    .expect("it is open again");
+    let refused = say(&mut run, "alice", 2, true).expect_err("she asked for it");
+    assert!(
+        matches!(refused, Refusal::MayNot(MayNot::RetriedIt { .. })),
+        "{refused}"
+    );
+    say(&mut run, "bob", 2, true).expect("bob may once more");
+    assert_eq!(run.to_end(), Ok(End::Over(RunStatus::Succeeded)));
 }

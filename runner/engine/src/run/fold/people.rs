@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use playbooks::marking::EffectClass;
 use playbooks::plan::{OnFailure, Plan};
+use state::access::Actor;
 use state::event::Settlement;
 use state::ids::Path;
 
@@ -108,7 +109,13 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn retried(&mut self, plan: &Plan, places: &[Path], deadline: Timestamp) -> Folded {
+    pub(super) fn retried(
+        &mut self,
+        plan: &Plan,
+        places: &[Path],
+        deadline: Timestamp,
+        actor: &Actor,
+    ) -> Folded {
         if self.closed.is_none() {
             return Err("the run is not over".to_owned());
         }
@@ -138,6 +145,7 @@ impl Run {
         self.cancel = None;
         self.answered = false;
         self.deadline = deadline;
+        self.retried_by.insert(actor.name.clone());
         Ok(())
     }
 
