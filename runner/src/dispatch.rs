@@ -27,6 +27,7 @@ use actions::clock::Clock;
 
 mod batch;
 mod budget;
+mod evenness;
 mod expiry;
 mod letters;
 mod lifetime;
@@ -78,6 +79,7 @@ struct Inner {
     files: Arc<dyn Files>,
     operator: RwLock<Arc<Operator>>,
     clock: Arc<dyn Clock>,
+    evenness: evenness::Evenness,
     workers: Mutex<HashMap<RunId, mpsc::Sender<Message>>>,
     slots: Semaphore,
     /// Of each entity, so that one in trouble does not take all of [`RUNS_ACTIVE_MAX`].
@@ -116,6 +118,7 @@ impl Dispatcher {
                 registry: parts.registry,
                 files: parts.files,
                 operator: RwLock::new(parts.operator),
+                evenness: evenness::Evenness::new(&*parts.clock),
                 clock: parts.clock,
                 workers: Mutex::default(),
                 slots: Semaphore::new(RUNS_ACTIVE_MAX),
@@ -179,6 +182,11 @@ impl Dispatcher {
         self.inner.clock.now()
     }
 
+    /// Since when its clock has run evenly.
+    fn even_since(&self) -> Timestamp {
+        self.inner.evenness.since(&*self.inner.clock)
+    }
+
     /// What tells followers which runs changed.
     pub fn feed(&self) -> &Feed {
         &self.inner.feed
@@ -236,6 +244,7 @@ impl Dispatcher {
     ) -> engine::Surroundings<'a> {
         engine::Surroundings {
             now,
+            even_since: self.even_since(),
             operator,
             entity,
             catalog: &*self.inner.registry,

@@ -55,6 +55,7 @@ impl Scene {
         let now = self.clock.now();
         let surroundings = engine::Surroundings {
             now,
+            even_since: now,
             operator: &self.settings.operator,
             entity: self.settings.operator.entities.get("town-0")?,
             catalog: &self.registry,

@@ -57,10 +57,11 @@ impl std::fmt::Debug for Stage<'_> {
 }
 
 impl<'a> Stage<'a> {
-    /// The surroundings at a time. Blocks of other runs are not counted.
+    /// The surroundings at a time. Blocks of other runs are not counted, and nobody sets the clock.
     pub fn at(&self, now: Timestamp) -> Surroundings<'a> {
         Surroundings {
             now,
+            even_since: Timestamp::MIN,
             operator: self.operator,
             entity: self.entity,
             catalog: self.catalog,

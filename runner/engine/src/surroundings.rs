@@ -14,6 +14,9 @@ use playbooks::operator::{Entity, Operator};
 pub struct Surroundings<'a> {
     /// The host's clock. Every event of the decision carries it.
     pub now: Timestamp,
+    /// Since when `now` has advanced as time did, by a clock that cannot be set: at the earliest
+    /// since the host began. What a far end says about a lost attempt is judged by it.
+    pub even_since: Timestamp,
     /// What the operator configured.
     pub operator: &'a Operator,
     /// The entity of the run.

@@ -55,6 +55,8 @@ impl Dispatcher {
         let dispatcher = self.clone();
         tokio::spawn(async move {
             loop {
+                // A clock that is set is noticed also when nothing is decided meanwhile.
+                dispatcher.even_since();
                 let now = dispatcher.now();
                 for run in dispatcher.inner.timers.due(now) {
                     dispatcher.tell(&run, Message::Wake);

@@ -88,7 +88,7 @@ impl Draft<'_> {
                 ..
             })) => {
                 let attempt = last.attempt;
-                let settled = self.settle_time(last).map(|span| backoff::later(*since, span));
+                let settled = self.settle_time(last).map(|span| self.believable(*since, span));
                 let at = backoff::next(PROBE_BACKOFF, &run_id, &path, *probes, None, now);
                 let at = settled.map_or(at, |settled| at.max(settled));
                 self.record(Event::RetryScheduled { path, attempt, at })

@@ -2,6 +2,7 @@
 //!
 //! Owns the refusal of late and repeated news.
 
+use jiff::Timestamp;
 use playbooks::duration::Span;
 use playbooks::plan::Plan;
 use state::access::Person;
@@ -169,11 +170,24 @@ impl Draft<'_> {
         }
         let settle = self.settle_time(last);
         match settle {
-            Some(settle) if self.around.now < later(*since, settle) => ProbeAnswer::CannotTell {
+            Some(settle) if self.around.now < self.believable(*since, settle) => ProbeAnswer::CannotTell {
                 detail: format!("it is not there, which means nothing for the first {settle}"),
             },
             _ => ProbeAnswer::NotDone,
         }
+    }
+
+    /// From when on "not there" is believed of an attempt that may have been under way until
+    /// `since`. A clock that was set in between says nothing about the time that passed: then it
+    /// counts from when it was found to run evenly again, which is later than the attempt.
+    pub(super) fn believable(&self, since: Timestamp, settle: Span) -> Timestamp {
+        let even = self.around.even_since;
+        let from = if since > self.around.now {
+            even
+        } else {
+            since.max(even)
+        };
+        later(from, settle)
     }
 
     /// How long after an attempt "not there" still means nothing.

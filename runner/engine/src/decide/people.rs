@@ -67,7 +67,7 @@ impl Draft<'_> {
                 Some(settle)
                     if probed
                         && *answer == Settlement::NotDone
-                        && self.around.now < later(*since, settle) =>
+                        && self.around.now < self.believable(*since, settle) =>
                 {
                     Err(unfit(format!(
                         "it is not there, which means nothing for the first {settle}; ask again later"

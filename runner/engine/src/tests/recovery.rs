@@ -1,14 +1,18 @@
 //! Crashes: what is repeated, what is asked, what waits for a person.
 
+use jiff::Timestamp;
 use playbooks::action_spec::ErrorKind;
+use playbooks::duration::Span;
 use playbooks::plan::ATTEMPTS_MAX;
 use state::event::{Event, ProbeAnswer, RunStatus};
 use state::ids::Path;
 
 use super::*;
-use crate::decide::Command;
+use crate::backoff::later;
+use crate::decide::{Command, decide};
 use crate::effects::{Work, row, wake_at};
 use crate::rehearsal::{End, Reply};
+use crate::surroundings::Surroundings;
 
 const HEAD: &str = "
 trigger: {incident: [phishing]}
@@ -237,4 +241,51 @@ fn a_lost_effect_of_a_cancelled_run_is_not_done_again() {
         "cancelled by engine: r; the outcome of `act` is unknown"
     );
     assert_eq!(run.world.ledger.most_often(), 1);
+}
+
+#[test]
+fn what_a_clock_says_that_was_set_makes_nobody_believe_it_sooner_or_wait_for_longer() {
+    let scene = scene("probed");
+    let mut run = scene.begin(scene.world());
+    run.crash(|_| false).expect("it recovers");
+    let Some(Work::Probe(lost)) = run.work().into_iter().next() else {
+        panic!("it is asked about");
+    };
+    let seconds = |at: Timestamp, seconds| later(at, Span::seconds(seconds));
+    let lost_at = run.now();
+    let answer = |now, even_since| {
+        let around = Surroundings {
+            even_since,
+            ..scene.stage().at(now)
+        };
+        let probed = Command::Probed {
+            path: lost.path.clone(),
+            attempt: lost.attempt,
+            answer: ProbeAnswer::NotDone,
+        };
+        let events = decide(&scene.plan, run.run(), probed, &around).expect("it is awaited");
+        let again = events.iter().find_map(|event| match event {
+            Event::RetryScheduled { at, .. } => Some(*at),
+            _ => None,
+        });
+        let believed = matches!(
+            &events[0],
+            Event::Probed {
+                answer: ProbeAnswer::NotDone,
+                ..
+            }
+        );
+        (believed, again)
+    };
+    let forth = seconds(lost_at, 3_600);
+    assert!(answer(forth, Timestamp::MIN).0, "an hour later");
+    assert_eq!(
+        answer(seconds(forth, 30), forth),
+        (false, Some(seconds(forth, 60))),
+        "of the hour only 30 seconds have passed for certain"
+    );
+    assert!(answer(seconds(forth, 60), forth).0);
+    let back = seconds(lost_at, -3_600);
+    assert_eq!(answer(seconds(back, 30), back), (false, Some(seconds(back, 60))));
+    assert!(answer(seconds(back, 60), back).0, "it does not wait for the hour");
 }
