@@ -212,7 +212,13 @@ impl<'a> Life<'a> {
         }
         self.wait_for(TAKEN_BACK_WITHIN, || self.nothing_is_due(arrivals))
             .await
-            .map_err(|()| "I12: a measure that has ended is not taken back".to_owned())?;
+            .map_err(|()| {
+                format!(
+                    "I12: after {TAKEN_BACK_WITHIN:?}, a measure that has ended is not taken back: {}; or not at rest: {}",
+                    self.is_due(),
+                    self.what_goes_on(arrivals)
+                )
+            })?;
         Ok(Ended::Rested)
     }
 
@@ -250,15 +256,15 @@ impl<'a> Life<'a> {
     }
 
     fn nothing_is_due(&self, arrivals: &Mutex<Vec<Arrival>>) -> bool {
-        let now = self.shared.timeline.now();
-        let due = self
-            .shared
-            .witness
-            .measures()
-            .into_iter()
-            .any(|(measure, lifted)| !lifted && measure.until <= now && measure.inverse.is_some());
         let stuck = !self.shared.witness.unknown().is_empty();
-        (!due || stuck) && self.is_at_rest(arrivals)
+        (!self.is_due() || stuck) && self.is_at_rest(arrivals)
+    }
+
+    /// Whether a measure has ended and is not taken back.
+    fn is_due(&self) -> bool {
+        let now = self.shared.timeline.now();
+        let mut measures = self.shared.witness.measures().into_iter();
+        measures.any(|(measure, lifted)| !lifted && measure.until <= now && measure.inverse.is_some())
     }
 
     fn what_goes_on(&self, arrivals: &Mutex<Vec<Arrival>>) -> String {

@@ -210,7 +210,8 @@ impl RunSeen {
         self.places.entry(path.clone()).or_default()
     }
 
-    /// People have places done again: they are as if nothing had happened to them.
+    /// People have places done again: they are as if nothing had happened to them. Of a list, what
+    /// succeeded and what is in doubt stays.
     fn again(&mut self, paths: &[Path]) {
         let last = self.inquiries.keys().next_back().copied().unwrap_or(0);
         for path in paths {
@@ -218,7 +219,8 @@ impl RunSeen {
             self.places.retain(|one, place| {
                 let meant =
                     one.step == path.step && !one.undo && (path.item.is_none() || one.item == path.item);
-                !meant || (path.item.is_none() && one.item.is_some() && place.succeeded)
+                let stays = place.succeeded || matches!(place.stand, Stand::Unknown { .. });
+                !meant || (path.item.is_none() && one.item.is_some() && stays)
             });
         }
         self.closed = None;
