@@ -142,6 +142,7 @@ fn refused(diagnostics: Vec<Diagnostic>) -> Compilation {
 fn passes(work: &mut Work<'_>) -> Option<Plan> {
     let inputs = inputs::read(work);
     let trigger = scope::trigger(work)?;
+    let concurrency = scope::concurrency(work, &inputs);
     steps::actions_exist(work)?;
     order::typed(work, &inputs)?;
     let (steps, templates) = steps::compile(work);
@@ -172,6 +173,7 @@ fn passes(work: &mut Work<'_>) -> Option<Plan> {
         revision: String::new(),
         source: work.source.text.clone(),
         trigger,
+        concurrency,
         limits: work.limits,
         may: document.may.iter().map(|class| class.value).collect(),
         inputs,

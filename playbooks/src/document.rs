@@ -20,7 +20,7 @@ use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::duration::Span;
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp};
-use crate::plan::{OnFailure, Section};
+use crate::plan::{OnFailure, Section, WhenBusy};
 use crate::yaml::{Field, Node};
 
 pub use approval::{APPROVAL_ENTRIES_MAX, Approval, ApprovalForm, Ask};
@@ -93,6 +93,8 @@ pub struct Document {
     pub tags: Vec<String>,
     /// `trigger`.
     pub trigger: Trigger,
+    /// `concurrency`.
+    pub concurrency: Option<Concurrency>,
     /// `limits`.
     pub limits: Limits,
     /// `may`.
@@ -133,6 +135,17 @@ pub struct OncePer {
     pub key: Node,
     /// `within`.
     pub within: Span,
+}
+
+/// `concurrency`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Concurrency {
+    /// `key`, a literal, text or value.
+    pub key: Node,
+    /// `limit`.
+    pub limit: u32,
+    /// `when_busy`, `queue` when left out.
+    pub when_busy: WhenBusy,
 }
 
 /// `limits`; `None` where the default holds.

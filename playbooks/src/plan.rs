@@ -73,6 +73,8 @@ pub struct Plan {
     pub source: Arc<str>,
     /// When it starts.
     pub trigger: Trigger,
+    /// How many of its runs there are at once.
+    pub concurrency: Option<Concurrency>,
     /// Ceilings of a whole run.
     pub limits: Limits,
     /// Effect classes beyond `record` that may occur.
@@ -136,6 +138,57 @@ pub struct Trigger {
     pub once_per: Option<OncePer>,
     /// Whether people may start it.
     pub manual: bool,
+}
+
+/// `concurrency`: how many runs of one key there are at once, in one entity.
+#[derive(Debug)]
+pub struct Concurrency {
+    /// What must not be worked on by too many at once.
+    pub key: Argument,
+    /// How many.
+    pub limit: u32,
+    /// What becomes of one more.
+    pub when_busy: WhenBusy,
+}
+
+/// The largest `concurrency.limit`. More at once is what the limits of the whole process are for.
+pub const RUNS_AT_ONCE_MAX: u32 = 100;
+
+/// What becomes of a start when as many runs of its key are open as there may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum WhenBusy {
+    /// It is a run that waits for its turn.
+    #[default]
+    Queue,
+    /// The incident joins the oldest open run of the key.
+    Attach,
+    /// There is no run; the match ledger says why.
+    Drop,
+}
+
+impl WhenBusy {
+    /// Every word.
+    pub const ALL: [Self; 3] = [Self::Queue, Self::Attach, Self::Drop];
+
+    /// The spelling in playbooks.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Attach => "attach",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+impl std::str::FromStr for WhenBusy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|word| word.word() == text)
+            .ok_or_else(|| "it may be queue, attach or drop".to_owned())
+    }
 }
 
 /// `trigger.once_per`.

@@ -12,7 +12,7 @@ pub use self::trial::trials;
 use crate::action_spec::{ActionSpec, Catalog, ErrorKind};
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp, Verdict};
-use crate::plan::{ATTEMPTS_MAX, OnTimeout, ROUNDS_MAX, STEPS_MAX};
+use crate::plan::{ATTEMPTS_MAX, OnTimeout, ROUNDS_MAX, RUNS_AT_ONCE_MAX, STEPS_MAX, WhenBusy};
 use crate::types::{TextForm, Type};
 
 /// The schema of a playbook file for the actions of a catalogue.
@@ -86,6 +86,15 @@ fn properties() -> Value {
                 },
                 "manual": {"type": "boolean", "default": true},
             },
+        },
+        "concurrency": {
+            "type": "object", "additionalProperties": false, "required": ["key", "limit"],
+            "properties": {
+                "key": true,
+                "limit": {"type": "integer", "minimum": 1, "maximum": RUNS_AT_ONCE_MAX},
+                "when_busy": {"enum": WhenBusy::ALL.map(WhenBusy::word), "default": "queue"},
+            },
+            "description": "How many runs of one key there are at once, in one entity.",
         },
         "limits": {
             "type": "object", "additionalProperties": false,

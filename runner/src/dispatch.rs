@@ -40,12 +40,13 @@ mod setbacks;
 mod starting;
 mod timers;
 mod trigger;
+mod turns;
 mod worker;
 
 pub use self::lifetime::{DRAIN_SECONDS_MAX, Recovered};
 pub use self::parts::Parts;
 pub use self::people::{DECIDE_SECONDS_MAX, DecideError, Heard};
-pub use self::starting::{ByHand, StartError};
+pub use self::starting::{ByHand, StartError, StartedByHand};
 pub use self::trigger::{NOT_ASKED, TriggerError};
 
 /// Runs that are worked on at the same time. The others wait in order of arrival.
@@ -89,6 +90,7 @@ struct Inner {
     timers: timers::Timers,
     setbacks: setbacks::Setbacks,
     returning: expiry::Returning,
+    turns: turns::Turns,
     budget: budget::Budget,
     letters: letters::Letters,
     kept: Mutex<BTreeSet<String>>,
@@ -129,6 +131,7 @@ impl Dispatcher {
                 timers: timers::Timers::default(),
                 setbacks: setbacks::Setbacks::default(),
                 returning: expiry::Returning::default(),
+                turns: turns::Turns::default(),
                 budget: budget::Budget::default(),
                 letters: letters::Letters::default(),
                 kept: Mutex::default(),

@@ -102,6 +102,11 @@ fn not_started(error: StartError) -> OperationError {
             why: refusal.to_string(),
             help: None,
         },
+        StartError::Turn(why) => OperationError::Refused { why, help: None },
+        StartError::Busy(why) => OperationError::Refused {
+            why,
+            help: Some("start it again when that run is over; `sortie runs list` shows it".to_owned()),
+        },
         StartError::Store(error) => error.into(),
     }
 }
@@ -205,11 +210,12 @@ impl Operations for LocalOperations {
             mode: request.mode,
             rerun_of: None,
         };
-        let run = self.dispatcher.start_by_hand(&compiled, by_hand).await;
+        let begun = self.dispatcher.start_by_hand(&compiled, by_hand).await;
+        let begun = begun.map_err(not_started)?;
         Ok(RunStarted {
-            run: run.map_err(not_started)?,
+            run: begun.run,
             incident: id,
-            attached: false,
+            attached: begun.attached,
         })
     }
 

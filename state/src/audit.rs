@@ -42,6 +42,7 @@ pub(crate) fn event_kind(event: &Event) -> &'static str {
         Event::Waits { .. } => "wait.begun",
         Event::RoundScheduled { .. } => "round.scheduled",
         Event::RoundsEnded { .. } => "rounds.ended",
+        Event::Admitted { .. } => "run.admitted",
         Event::Asked(_) => "inquiry.asked",
         Event::Telling { .. } => "inquiry.telling",
         Event::Told { .. } => "inquiry.told",
@@ -78,6 +79,7 @@ fn event_path(event: &Event) -> Option<Path> {
         Event::Failing { step, .. } => step.as_deref().map(Path::step),
         Event::Started(_)
         | Event::LetSettled { .. }
+        | Event::Admitted { .. }
         | Event::Telling { .. }
         | Event::Told { .. }
         | Event::Replied(_)

@@ -26,6 +26,7 @@ pub mod samples;
 mod scopes;
 #[cfg(feature = "embedded")]
 pub mod trial_disk;
+mod turns;
 
 /// Runs every check, each on a store of its own from `fresh`.
 pub async fn run<F, Made>(fresh: F)
@@ -41,6 +42,7 @@ where
     incidents::lists_are_newest_first(&*fresh().await).await;
     runs::matches_are_decided_once(&*fresh().await).await;
     runs::once_per_attaches(&*fresh().await).await;
+    turns::a_run_is_joined_instead_of_another_start(&*fresh().await).await;
     runs::a_run_started_by_hand(&*fresh().await).await;
     runs::commits_append_in_order(&*fresh().await).await;
     runs::commits_are_whole_or_nothing(&*fresh().await).await;

@@ -22,12 +22,14 @@ mod decision;
 mod inquiry;
 mod outcome;
 mod status;
+mod turn;
 
 pub use cause::{RefusalKind, SkipCause};
 pub use decision::{Inverse, Settlement};
 pub use inquiry::{Inquiry, InquiryEnd, OnTimeout, ProposedEffect, Reply, ReplyWord, Shown, Subject, Told};
 pub use outcome::{Outcome, ProbeAnswer};
 pub use status::RunStatus;
+pub use turn::Turn;
 
 /// Position of an event in its run, from 0 without gaps.
 pub type Seq = u64;
@@ -188,6 +190,11 @@ pub enum Event {
         rounds: u32,
         /// Whether what it waited for has come.
         done: bool,
+    },
+    /// It is the run's turn: it begins now, and its time runs from now.
+    Admitted {
+        /// When its time is over.
+        deadline: Timestamp,
     },
     /// People are asked, and steps wait for their reply.
     Asked(Box<Inquiry>),
@@ -371,6 +378,10 @@ pub struct Started {
     /// The measure that this run ends, when it was started for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<EffectKey>,
+    /// What it shares with other runs of its playbook and entity that may not all be at work at
+    /// once: it does nothing before [`Event::Admitted`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
 }
 
 /// An effect or read about to be sent.

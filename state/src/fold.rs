@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::access::Actor;
 use crate::event::{Event, PlaybookRef, RunStatus, Started};
-use crate::ids::{EffectKey, EntityId, IncidentId, InquiryId};
+use crate::ids::{EffectKey, EntityId, IncidentId, InquiryId, RunId};
 use crate::store::{
     Commit, FILE_BYTES_MAX, IncidentSummary, IncidentUpdate, KEY_BYTES_MAX, LIST_TITLE_BYTES_MAX, Measure,
     MeasureChange, NAME_BYTES_MAX, NOTE_BYTES_MAX, NewIncident, NewRun, Note, Once, RECORD_BYTES_MAX, RunRow,
@@ -77,11 +77,16 @@ pub(crate) fn run_summary(started: &Started, at: Timestamp) -> RunSummary {
         updated_at: at,
         events: 1,
         row: RunRow {
-            status: RunStatus::Running,
+            status: if started.turn.is_some() {
+                RunStatus::Queued
+            } else {
+                RunStatus::Running
+            },
             wake_at: None,
             effects: 0,
-            note: String::new(),
+            note: cut(&started.waits_for(), NOTE_BYTES_MAX),
             attention: false,
+            turns: started.turns(),
         },
         attached: 0,
     }
@@ -157,8 +162,17 @@ pub(crate) fn check_run(new: &NewRun) -> Result<(), StoreError> {
     if let Some(Once { key, .. }) = &new.once {
         at_most("a key of once_per", key.len(), KEY_BYTES_MAX)?;
     }
+    if let Some(turn) = &new.started.turn {
+        at_most("a key of concurrency", turn.key.len(), KEY_BYTES_MAX)?;
+    }
     check_playbook(&new.started.playbook)?;
     check_actor(&new.started.actor)
+}
+
+pub(crate) fn no_run(run: &RunId) -> StoreError {
+    StoreError::NotFound {
+        what: format!("run {run}"),
+    }
 }
 
 /// Refuses names in a measure that are too long.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Actor;
 use crate::event::{Event, Mode, PlaybookRef, Seq, Started};
 use crate::ids::{EntityId, IncidentId, RunId};
-use crate::store::{IncidentUpdate, MatchResult, MatchRow, MeasureChange, Note, Once, RunRow};
+use crate::store::{IncidentUpdate, MatchResult, MatchRow, MeasureChange, NewRun, Note, Once, RunRow};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,9 +80,23 @@ pub(crate) struct Begun {
     pub(crate) started: Started,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) once: Option<Once>,
+    /// Decided, and recorded as what follows from it.
+    #[serde(skip)]
+    pub(crate) join: Option<RunId>,
     /// The facts are the incident as accepted: not stored a second time, `null` here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) facts_as_accepted: bool,
+}
+
+impl From<NewRun> for Begun {
+    fn from(new: NewRun) -> Self {
+        Self {
+            started: new.started,
+            once: new.once,
+            join: new.join,
+            facts_as_accepted: false,
+        }
+    }
 }
 
 /// What one playbook makes of one incident.

@@ -33,6 +33,7 @@ mod simulate;
 mod tenancy;
 mod tenants;
 mod trials;
+mod turns;
 mod undo;
 
 /// The binary under test.

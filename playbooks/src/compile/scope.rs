@@ -7,7 +7,7 @@ use crate::arguments::{Argument, Destination};
 use crate::expression::{Expected, Expression, TypeEnv};
 use crate::incident::IncidentType;
 use crate::operator::Operator;
-use crate::plan::{Input, OncePer, Section, Trigger};
+use crate::plan::{Concurrency, Input, OncePer, Section, Trigger};
 use crate::snippet::Snippet;
 use crate::template::Blocks;
 use crate::types::Type;
@@ -134,7 +134,7 @@ pub(super) fn trigger(work: &mut Work<'_>) -> Option<Trigger> {
     }
     let once_per = match &document.trigger.once_per {
         Some(written) => {
-            let key = once_per_key(work, &written.key, &env)?;
+            let key = key(work, &written.key, &env)?;
             Some(OncePer {
                 key,
                 within: written.within,
@@ -155,11 +155,26 @@ pub(super) fn trigger(work: &mut Work<'_>) -> Option<Trigger> {
     })
 }
 
-fn once_per_key(work: &mut Work<'_>, node: &yaml::Node, env: &TypeEnv) -> Option<Argument> {
+/// Compiles `concurrency`. Its key is decided at the start: it reads what is known then. Nothing
+/// else depends on it, so one that is wrong leaves a finding and no more.
+pub(super) fn concurrency(work: &mut Work<'_>, inputs: &IndexMap<String, Input>) -> Option<Concurrency> {
+    let written = work.document.concurrency.as_ref()?;
+    let mut env = outside(work);
+    env.add_name("inputs", input_record(inputs), None);
+    env.add_proven(work.env.proven().iter().cloned());
+    Some(Concurrency {
+        key: key(work, &written.key, &env)?,
+        limit: written.limit,
+        when_busy: written.when_busy,
+    })
+}
+
+/// What makes incidents or runs equal: a value, or a list of values.
+fn key(work: &mut Work<'_>, node: &yaml::Node, env: &TypeEnv) -> Option<Argument> {
     if let yaml::Data::List(items) = &node.data {
         let mut list = Vec::new();
         for item in items {
-            list.push(once_per_key(work, item, env)?);
+            list.push(key(work, item, env)?);
         }
         return Some(Argument::List(list));
     }

@@ -22,6 +22,7 @@ pub(super) const PLAYBOOK: Keys = Keys {
         "owner",
         "tags",
         "trigger",
+        "concurrency",
         "limits",
         "may",
         "inputs",
@@ -32,13 +33,7 @@ pub(super) const PLAYBOOK: Keys = Keys {
         "finally",
         "outputs",
     ],
-    unbuilt: &[
-        ("language", "remove it; every playbook is read as language 1"),
-        (
-            "concurrency",
-            "remove it; use `trigger.once_per` to fold equal incidents into one run",
-        ),
-    ],
+    unbuilt: &[("language", "remove it; every playbook is read as language 1")],
     foreign: &[
         ("on", "trigger"),
         ("jobs", "steps"),
@@ -63,6 +58,18 @@ pub(super) const ONCE_PER: Keys = Keys {
     known: &["key", "within"],
     unbuilt: &[],
     foreign: &[("for", "within"), ("window", "within")],
+};
+
+pub(super) const CONCURRENCY: Keys = Keys {
+    what: "`concurrency`",
+    known: &["key", "limit", "when_busy"],
+    unbuilt: &[],
+    foreign: &[
+        ("group", "key"),
+        ("max", "limit"),
+        ("on_busy", "when_busy"),
+        ("cancel-in-progress", "when_busy"),
+    ],
 };
 
 pub(super) const LIMITS: Keys = Keys {

@@ -3,13 +3,13 @@
 use indexmap::IndexMap;
 
 use crate::marking::EffectClass;
-use crate::plan::{STEPS_MAX, Section};
+use crate::plan::{RUNS_AT_ONCE_MAX, STEPS_MAX, Section, WhenBusy};
 use crate::yaml::{Data, Field, Node};
 
 use super::reader::Reader;
 use super::{
-    DESCRIPTION_CHARACTERS_MAX, Document, INPUTS_MAX, LETS_MAX, LINE_CHARACTERS_MAX, Limits, OncePer, Placed,
-    Step, TAGS_MAX, Trigger, declarations, keys, step,
+    Concurrency, DESCRIPTION_CHARACTERS_MAX, Document, INPUTS_MAX, LETS_MAX, LINE_CHARACTERS_MAX, Limits,
+    OncePer, Placed, Step, TAGS_MAX, Trigger, declarations, keys, step,
 };
 
 /// Reads the whole file.
@@ -51,6 +51,7 @@ pub(super) fn document(reader: &mut Reader<'_>, root: &Node) -> Option<Document>
         .get("trigger")
         .map(|field| trigger(reader, field))
         .unwrap_or_default();
+    let concurrency = value("concurrency").and_then(|node| concurrency(reader, node));
     let limits = value("limits")
         .map(|node| limits(reader, node))
         .unwrap_or_default();
@@ -77,6 +78,7 @@ pub(super) fn document(reader: &mut Reader<'_>, root: &Node) -> Option<Document>
         owner: owner?.value,
         tags,
         trigger,
+        concurrency,
         limits,
         may_place: value("may").map(|node| node.place.clone()),
         may,
@@ -219,6 +221,29 @@ fn once_per(reader: &mut Reader<'_>, node: &Node) -> Option<OncePer> {
     Some(OncePer {
         key: key?,
         within: within?.value,
+    })
+}
+
+fn concurrency(reader: &mut Reader<'_>, node: &Node) -> Option<Concurrency> {
+    let fields = reader.map(node, &keys::CONCURRENCY)?;
+    let key = fields.get("key").map(|field| field.value.clone());
+    if key.is_none() {
+        reader.missing(&node.place, "`concurrency`", "key", "${{ entity.id }}");
+    }
+    let limit = if let Some(field) = fields.get("limit") {
+        reader.integer(&field.value, "limit", (1, i64::from(RUNS_AT_ONCE_MAX)))
+    } else {
+        reader.missing(&node.place, "`concurrency`", "limit", "1");
+        None
+    };
+    let when_busy = match fields.get("when_busy") {
+        Some(field) => reader.word(&field.value, "when_busy", "when_busy: queue")?.value,
+        None => WhenBusy::Queue,
+    };
+    Some(Concurrency {
+        key: key?,
+        limit: u32::try_from(limit?).ok()?,
+        when_busy,
     })
 }
 

@@ -30,7 +30,19 @@ fn the_shape_of_the_file_is_checked() {
     assert_eq!(missing, ["PB110 1:1"; 5]);
     assert_eq!(with("steps: {a: {uses: x.y}}\n"), Vec::<String>::new());
     assert_eq!(with("stepz: {}\nsteps: {a: {uses: x.y}}\n"), ["PB109 6:1"]);
-    assert_eq!(with("concurrency: {}\nsteps: {a: {uses: x.y}}\n"), ["PB199 6:1"]);
+    assert_eq!(with("language: 1\nsteps: {a: {uses: x.y}}\n"), ["PB199 6:1"]);
+    let turns = |fields: &str| {
+        with(&format!(
+            "concurrency: {{{fields}}}\nsteps: {{a: {{uses: x.y}}}}\n"
+        ))
+    };
+    assert_eq!(turns("key: a, limit: 1"), Vec::<String>::new());
+    assert_eq!(turns("key: a, limit: 100, when_busy: drop"), Vec::<String>::new());
+    assert_eq!(turns(""), ["PB110 6:14"; 2]);
+    assert_eq!(turns("key: a, limit: 0"), ["PB114 6:30"]);
+    assert_eq!(turns("key: a, limit: 101"), ["PB114 6:30"]);
+    assert_eq!(turns("key: a, limit: 1, when_busy: later"), ["PB112 6:44"]);
+    assert_eq!(turns("key: a, limit: 1, max: 2"), ["PB109 6:33"]);
     assert_eq!(
         with("steps:\n  a: {uses: x.y, expect: {code: 2xx}}\n"),
         ["PB199 7:18"]

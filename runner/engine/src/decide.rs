@@ -58,6 +58,8 @@ pub enum Command {
     },
     /// The time of [`crate::wake_at`] has come.
     Wake,
+    /// It is the run's turn.
+    Admit,
     /// A person replies to what was asked.
     Reply {
         /// The inquiry, by its number in the run.
@@ -181,6 +183,9 @@ pub enum Refusal {
         /// In words, with what would fit.
         why: String,
     },
+    /// It is at work already, or over.
+    #[error("the run does not wait for its turn")]
+    NotQueued,
     /// The run never asked that.
     #[error("this run asked no question {number}")]
     NotAsked {

@@ -55,7 +55,7 @@ pub fn effects(run: &Run, now: Timestamp) -> Vec<Work> {
 /// When the run wants a `Wake`, whatever else happens: the next retry, the next probe, the end
 /// of the time to reply, the end of its own time. `None` when nothing is timed.
 pub fn wake_at(plan: &Plan, run: &Run) -> Option<Timestamp> {
-    if run.closed.is_some() {
+    if run.closed.is_some() || run.is_queued() {
         return None;
     }
     let timer = run.timers.first().map(|(at, _)| *at);
@@ -74,6 +74,7 @@ pub fn row(plan: &Plan, run: &Run) -> RunRow {
         effects: run.effects_done.saturating_add(open),
         note: note(plan, run),
         attention: run.needs_attention(),
+        turns: run.closed.is_none().then(|| run.started.turns()).flatten(),
     }
 }
 
@@ -97,6 +98,7 @@ fn note(plan: &Plan, run: &Run) -> String {
     let named = |spot: &Spot| plan.steps.get_index(spot.step).map(|(id, _)| id.as_str());
     let step = |spot: Option<&Spot>| spot.and_then(named).unwrap_or("nothing");
     match run.status() {
+        RunStatus::Queued => run.started.waits_for(),
         RunStatus::Failing => summary::so_far(plan, run),
         RunStatus::Stuck => match (run.unknown.first(), run.undone().1) {
             (None, Some((spot, why))) => format!(

@@ -36,7 +36,7 @@ pub use decide::{Command, Refusal, decide};
 pub use effects::{Work, effects, row, wake_at};
 pub use names::names;
 pub use run::{Again, Asked, Corrupt, Effect, Run, StepReport, StepStatus, UndoLine};
-pub use start::{Match, StartRefusal, StartRequest, matches, start};
+pub use start::{Match, StartRefusal, StartRequest, matches, start, turn};
 pub use surroundings::{BlockCounts, Surroundings};
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use playbooks::names::Names;
 use playbooks::operator::{Entity, Organisation};
 use playbooks::plan::Plan;
 use serde_json::{Map, Value, json};
-use state::event::Mode;
+use state::event::{Mode, Started};
 use state::ids::Path;
 
 use crate::run::{LetState, Run, Spot, StepState, StepStatus, Work};
@@ -218,6 +218,43 @@ impl RunNames<'_> {
 /// JSON null is absent.
 fn present(value: &Value) -> Option<Cow<'_, Value>> {
     (!value.is_null()).then_some(Cow::Borrowed(value))
+}
+
+/// The names of `concurrency.key`: what is known when a run starts.
+#[derive(Debug)]
+pub(crate) struct StartNames {
+    trigger: TriggerNames,
+    inputs: Value,
+}
+
+impl StartNames {
+    pub(crate) fn new(started: &Started, around: &Surroundings<'_>) -> Self {
+        Self {
+            trigger: TriggerNames {
+                incident: started.incident.is_some().then(|| started.facts.clone()),
+                entity: around.entity.to_value(),
+                org: organisation(&around.operator.organisation),
+            },
+            inputs: Value::Object(started.inputs.clone().into_iter().collect()),
+        }
+    }
+}
+
+impl Names for StartNames {
+    fn name(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match name {
+            "inputs" => Some(Cow::Borrowed(&self.inputs)),
+            _ => self.trigger.name(name),
+        }
+    }
+
+    fn step(&self, _id: &str) -> Option<Cow<'_, Value>> {
+        None
+    }
+
+    fn why_absent(&self, path: &str) -> String {
+        self.trigger.why_absent(path)
+    }
 }
 
 /// The names of `trigger.when` and `once_per.key`: there is no run yet.

@@ -151,6 +151,8 @@ pub struct Run {
     /// Effects that succeeded, oldest first.
     pub(crate) effects: Vec<Spot>,
     pub(crate) closed: Option<Closed>,
+    /// It was its turn.
+    pub(crate) admitted: bool,
     /// When its time is over; a retry moves it.
     pub(crate) deadline: Timestamp,
     /// A person has answered its failure: acknowledged it, or settled everything that failed.
@@ -168,6 +170,11 @@ impl Run {
     /// Event 0.
     pub fn started(&self) -> &Arc<Started> {
         &self.started
+    }
+
+    /// Whether it has not begun because it is not its turn. A run that was cancelled waits no more.
+    pub fn is_queued(&self) -> bool {
+        self.started.turn.is_some() && !self.admitted && self.cancel.is_none() && self.closed.is_none()
     }
 
     /// The names of the actors who had it try again what had failed.
@@ -189,6 +196,8 @@ impl Run {
     pub fn status(&self) -> RunStatus {
         if let Some(closed) = &self.closed {
             closed.status
+        } else if self.is_queued() {
+            RunStatus::Queued
         } else if self.failing.is_some() && !self.undo_is_requested() && !self.only_undo_is_left() {
             RunStatus::Failing
         } else if !self.live.is_empty() || !self.due.is_empty() || self.asks_now() {

@@ -10,13 +10,13 @@ use playbooks::plan::Plan;
 use playbooks::revision::canonical_json;
 use serde_json::{Map, Value};
 use state::access::Actor;
-use state::event::{Mode, PlaybookRef, Started, StartedBy};
+use state::event::{Mode, PlaybookRef, Started, StartedBy, Turn};
 use state::ids::{IncidentId, RunId};
 use state::store::Once;
 
 use crate::backoff::later;
 use crate::guardrails;
-use crate::names::TriggerNames;
+use crate::names::{StartNames, TriggerNames};
 use crate::surroundings::Surroundings;
 
 mod inputs;
@@ -183,6 +183,30 @@ fn turned_on(plan: &Plan, entity: &Entity) -> Result<(), StartRefusal> {
     }
 }
 
+/// What a run takes turns with, from its event 0 and the playbook's `concurrency`; none when it
+/// need not wait for others. What has no effects disturbs nobody and takes no turns. Whether it is
+/// its turn is the host's knowledge.
+///
+/// # Errors
+/// The key has no value, in words.
+pub fn turn(plan: &Plan, started: &Started, surroundings: &Surroundings<'_>) -> Result<Option<Turn>, String> {
+    let Some(concurrency) = &plan.concurrency else {
+        return Ok(None);
+    };
+    if started.mode == Mode::Simulate {
+        return Ok(None);
+    }
+    let names = StartNames::new(started, surroundings);
+    match concurrency.key.resolve(&names) {
+        Ok(Some(key)) => Ok(Some(Turn {
+            key: canonical_json(&key),
+            limit: concurrency.limit,
+        })),
+        Ok(None) => Err("concurrency.key has no value".to_owned()),
+        Err(why) => Err(format!("concurrency.key: {why}")),
+    }
+}
+
 /// Event 0 of a run, or why it may not start. A playbook that is off never starts, by hand
 /// neither; only the agreed end of an effect ([`StartedBy::Expiry`]) does not ask.
 pub fn start(
@@ -226,5 +250,6 @@ pub fn start(
         deadline: later(surroundings.now, plan.limits.time),
         rerun_of: None,
         ends: None,
+        turn: None,
     })
 }

@@ -28,6 +28,7 @@ mod starting;
 mod targets;
 mod telling;
 mod trials;
+mod turns;
 mod undo;
 mod undo_key;
 

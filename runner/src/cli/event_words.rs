@@ -59,6 +59,7 @@ pub(super) fn sentence(recorded: &Recorded) -> String {
             let how = if *done { "done in" } else { "given up after" };
             format!("{path} {how} {rounds} rounds")
         }
+        Event::Admitted { .. } => "its turn has come".to_owned(),
         Event::Asked(_)
         | Event::Telling { .. }
         | Event::Told { .. }

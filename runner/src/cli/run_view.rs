@@ -428,7 +428,7 @@ pub(crate) fn status_style(status: RunStatus) -> Style {
     match status {
         RunStatus::Succeeded => AnsiColor::Green.on_default().bold(),
         RunStatus::Running => AnsiColor::Cyan.on_default(),
-        RunStatus::Waiting => AnsiColor::Yellow.on_default(),
+        RunStatus::Waiting | RunStatus::Queued => AnsiColor::Yellow.on_default(),
         RunStatus::Failing | RunStatus::Failed | RunStatus::Refused | RunStatus::Stuck => {
             AnsiColor::Red.on_default().bold()
         }
@@ -442,6 +442,6 @@ pub(crate) fn exit_of(status: RunStatus) -> Exit {
         RunStatus::Succeeded => Exit::Yes,
         RunStatus::Failed | RunStatus::Cancelled | RunStatus::Failing => Exit::No,
         RunStatus::Refused => Exit::Refused,
-        RunStatus::Running | RunStatus::Waiting | RunStatus::Stuck => Exit::Waiting,
+        RunStatus::Queued | RunStatus::Running | RunStatus::Waiting | RunStatus::Stuck => Exit::Waiting,
     }
 }

@@ -49,6 +49,12 @@ pub(crate) async fn run(session: &Session, arguments: &Run) -> Result<Exit, Exit
         .start(&Myself, request)
         .await
         .map_err(|error| session.failed(&error))?;
+    if started.attached {
+        session.terminal.say(format!(
+            "no run of its own: it joined {}, which is open for the same key (concurrency)",
+            started.run.short()
+        ));
+    }
     if arguments.detach {
         session.terminal.line(started.run.as_str())?;
         session

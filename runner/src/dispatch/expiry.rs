@@ -292,7 +292,14 @@ impl Dispatcher {
         let run = self
             .inner
             .store
-            .start(NewRun { started, once }, now)
+            .start(
+                NewRun {
+                    started,
+                    once,
+                    join: None,
+                },
+                now,
+            )
             .await
             .map_err(|error| error.to_string())?;
         self.tell(&run, Message::Go);

@@ -65,6 +65,14 @@ impl Dispatcher {
         let is_late = |at: Option<Timestamp>| at.is_some_and(|at| at < now);
         let late = open.iter().filter(|(_, row)| is_late(row.wake_at)).count();
         let window = late_window(late);
+        // Who takes turns is known before anybody goes on.
+        for (run, row) in &open {
+            match (&row.turns, row.status) {
+                (Some(turns), RunStatus::Queued) => self.inner.turns.wait(turns, run),
+                (Some(turns), _) => self.inner.turns.work(turns, run),
+                (None, _) => {}
+            }
+        }
         for (run, row) in open {
             match (row.status, row.wake_at) {
                 (RunStatus::Stuck, wake_at) => {

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use playbooks::incident::Incident;
+use playbooks::plan::Plan;
 use serde_json::Value;
 use state::access::Actor;
-use state::event::{Mode, StartedBy};
+use state::event::{Mode, Started, StartedBy};
 use state::ids::{EntityId, IncidentId, RunId};
 use state::store::{NewRun, StoreError};
 
+use super::turns::{Place, Ruling};
 use super::{Dispatcher, Message};
 use crate::library::Compiled;
 
@@ -30,6 +33,15 @@ pub struct ByHand {
     pub rerun_of: Option<RunId>,
 }
 
+/// What came of a start by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartedByHand {
+    /// The run.
+    pub run: RunId,
+    /// It was open already, and the incident joined it (`concurrency`).
+    pub attached: bool,
+}
+
 /// Why a run did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -39,6 +51,12 @@ pub enum StartError {
     /// The engine refused: inputs, marking, precondition, rollout.
     #[error(transparent)]
     Refused(#[from] engine::StartRefusal),
+    /// What it takes turns with cannot be told.
+    #[error("{0}")]
+    Turn(String),
+    /// As many runs of its key are open as there may be, and the playbook does not let more wait.
+    #[error("{0}")]
+    Busy(String),
     /// The store did not keep it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,16 +64,52 @@ pub enum StartError {
 
 impl Dispatcher {
     /// Stores and begins a run that somebody starts by hand.
-    pub async fn start_by_hand(&self, compiled: &Compiled, request: ByHand) -> Result<RunId, StartError> {
+    pub async fn start_by_hand(
+        &self,
+        compiled: &Compiled,
+        request: ByHand,
+    ) -> Result<StartedByHand, StartError> {
+        let now = self.now();
+        let started = self.event_0(&compiled.plan, request, now)?;
+        self.keep(compiled).await?;
+        let join = match self.rule(&compiled.plan, &started) {
+            Ruling::Start => None,
+            // Another run on the same incident that only joins would be no other run.
+            Ruling::Join(run) if started.rerun_of.is_some() => {
+                return Err(StartError::Busy(format!(
+                    "run {} is open for the same key",
+                    run.short()
+                )));
+            }
+            Ruling::Join(run) => Some(run),
+            Ruling::Drop(why) => return Err(StartError::Busy(why)),
+        };
+        let place = Place::of(self, &started);
+        let own = started.run.clone();
+        let new = NewRun {
+            started,
+            once: None,
+            join,
+        };
+        let run = self.inner.store.start(new, now).await?;
+        place.stored_as(&run);
+        self.tell(&run, Message::Go);
+        Ok(StartedByHand {
+            attached: run != own,
+            run,
+        })
+    }
+
+    fn event_0(&self, plan: &Plan, request: ByHand, now: Timestamp) -> Result<Started, StartError> {
         let operator = self.operator();
         let entity = operator
             .entities
             .get(request.entity.as_str())
             .ok_or_else(|| StartError::NoEntity(request.entity.clone()))?;
-        let now = self.now();
         let run = crate::clock::fresh_run_id(now);
+        let around = self.surroundings(&operator, entity, now, engine::BlockCounts::default());
         let mut started = engine::start(
-            &compiled.plan,
+            plan,
             engine::StartRequest {
                 run: run.clone(),
                 incident: request
@@ -67,17 +121,17 @@ impl Dispatcher {
                 actor: request.actor,
                 mode: request.mode,
             },
-            &self.surroundings(&operator, entity, now, engine::BlockCounts::default()),
+            &around,
         )?;
         started.rerun_of = request.rerun_of;
-        self.keep(compiled).await?;
-        let run = self
-            .inner
-            .store
-            .start(NewRun { started, once: None }, now)
-            .await?;
-        self.tell(&run, Message::Go);
-        Ok(run)
+        started.turn = engine::turn(plan, &started, &around).map_err(StartError::Turn)?;
+        Ok(started)
+    }
+
+    /// What becomes of a start among those that it takes turns with.
+    pub(super) fn rule(&self, plan: &Plan, started: &Started) -> Ruling {
+        let when_busy = plan.concurrency.as_ref().map(|concurrency| concurrency.when_busy);
+        self.inner.turns.rule(started, when_busy.unwrap_or_default())
     }
 
     /// Keeps the text of a playbook with the store, once for each process.

@@ -3,10 +3,12 @@
 //! Owns the match ledger's content. The incident is durable before it gets here; if the process
 //! ends in between, recovery comes back to it.
 
+use std::collections::BTreeMap;
+
 use engine::Match;
 use playbooks::operator::{Entity, Operator};
 use state::access::Actor;
-use state::event::{Mode, StartedBy};
+use state::event::{Mode, Started, StartedBy};
 use state::ids::IncidentId;
 use state::store::{
     Accepted, MatchDecision, MatchResult, MatchRow, MatchVerdict, NewIncident, NewRun, StoreError,
@@ -14,6 +16,7 @@ use state::store::{
 };
 
 use super::setbacks::pause_after;
+use super::turns::{Place, Ruling};
 use super::{Dispatcher, Message};
 use crate::library::Compiled;
 
@@ -104,6 +107,7 @@ impl Dispatcher {
         })?;
         let now = self.now();
         let mut decisions = Vec::new();
+        let mut places = BTreeMap::new();
         for compiled in self.inner.library.current().values() {
             let verdict = if stored.by_hand {
                 MatchVerdict::No {
@@ -112,7 +116,8 @@ impl Dispatcher {
             } else {
                 self.verdict(compiled, &stored, &operator, entity)
             };
-            if matches!(verdict, MatchVerdict::Start(_)) {
+            if let MatchVerdict::Start(new) = &verdict {
+                places.insert(new.started.run.clone(), Place::of(self, &new.started));
                 self.keep(compiled).await?;
             }
             decisions.push(MatchDecision {
@@ -121,10 +126,15 @@ impl Dispatcher {
             });
         }
         let rows = self.inner.store.decide_matches(incident, decisions, now).await?;
-        for row in &rows {
-            if let MatchResult::Started { run } | MatchResult::Shadow { run } = &row.result {
-                self.tell(run, Message::Go);
+        let begun = rows.iter().filter_map(|row| match &row.result {
+            MatchResult::Started { run } | MatchResult::Shadow { run } => Some(run),
+            MatchResult::Attached { .. } | MatchResult::No { .. } => None,
+        });
+        for run in begun {
+            if let Some(place) = places.remove(run) {
+                place.stored_as(run);
             }
+            self.tell(run, Message::Go);
         }
         Ok(rows)
     }
@@ -162,15 +172,22 @@ impl Dispatcher {
             actor: Actor::engine(),
             mode: Mode::Auto,
         };
-        match engine::start(
-            plan,
-            request,
-            &self.surroundings(operator, entity, now, engine::BlockCounts::default()),
-        ) {
-            Ok(started) => MatchVerdict::Start(Box::new(NewRun { started, once })),
-            Err(refusal) => MatchVerdict::No {
-                why: refusal.to_string(),
-            },
-        }
+        let around = self.surroundings(operator, entity, now, engine::BlockCounts::default());
+        let started = engine::start(plan, request, &around)
+            .map_err(|refusal| refusal.to_string())
+            .and_then(|started| {
+                let turn = engine::turn(plan, &started, &around)?;
+                Ok(Started { turn, ..started })
+            });
+        let started = match started {
+            Ok(started) => started,
+            Err(why) => return MatchVerdict::No { why },
+        };
+        let join = match self.rule(plan, &started) {
+            Ruling::Start => None,
+            Ruling::Join(run) => Some(run),
+            Ruling::Drop(why) => return MatchVerdict::No { why },
+        };
+        MatchVerdict::Start(Box::new(NewRun { started, once, join }))
     }
 }

@@ -28,6 +28,7 @@ mod letters;
 mod load;
 mod lost;
 mod people;
+mod turn;
 
 use keep::Order;
 
@@ -154,15 +155,18 @@ impl Worker {
         // It also decides everything that follows, so a run that shall go on has gone on.
         let recovery = self.recovery(&loaded).await;
         self.step(&mut loaded, recovery).await?;
+        self.keep_turn(&loaded);
         let mut next = (!matches!(first, Message::Go)).then_some(first);
         let mut woken_for = None;
         loop {
             if let Some(message) = next.take() {
                 self.heed(&mut loaded, message).await?;
             }
+            self.take_turn(&mut loaded).await?;
             if loaded.run.status().is_over() {
                 letters.let_fly();
                 self.leave();
+                self.dispatcher.pass_turn(&loaded.started);
                 return Ok(());
             }
             self.begin(&loaded, &mut answers, &mut under_way);

@@ -187,7 +187,8 @@ impl LocalOperations {
             .dispatcher
             .start_by_hand(&compiled, by_hand)
             .await
-            .map_err(not_started)?;
+            .map_err(not_started)?
+            .run;
         let run = new.clone();
         let command = Command::Rerun { run, actor, reason };
         // The new run has begun and names the old one. To answer with an error now would make

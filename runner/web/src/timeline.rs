@@ -51,6 +51,7 @@ pub struct Timeline {
     items: BTreeMap<String, Items>,
     people: inquiries::People,
     failing: bool,
+    queued: bool,
     closed: Option<RunStatus>,
 }
 
@@ -83,6 +84,7 @@ impl Timeline {
             items: BTreeMap::new(),
             people: inquiries::People::default(),
             failing: false,
+            queued: false,
             closed: None,
         }
     }
@@ -112,6 +114,9 @@ impl Timeline {
         if let Some(status) = self.closed {
             return status;
         }
+        if self.queued {
+            return RunStatus::Queued;
+        }
         let any = |state: StepState| self.lines.values().any(|line| line.state == state);
         if self.failing {
             RunStatus::Failing
@@ -132,37 +137,45 @@ impl Timeline {
         undone.any(|(_, line)| line.state == StepState::Failed)
     }
 
+    /// Takes in what is about the run as a whole.
+    fn of_the_run(&mut self, event: &Event) {
+        match event {
+            Event::Started(started) => self.queued = started.turn.is_some(),
+            // A run that is cancelled waits for nobody's turn.
+            Event::Admitted { .. } | Event::CancelRequested { .. } => self.queued = false,
+            Event::UndoRequested { .. } => {
+                self.closed = None;
+                self.failing = false;
+            }
+            Event::Retried { places, .. } => self.retried(places),
+            Event::Failing { .. } => self.failing = true,
+            Event::Closed { status, .. } => self.closed = Some(*status),
+            _ => {}
+        }
+    }
+
     /// Takes an event in and returns the line that changed, if one did.
     pub fn apply(&mut self, recorded: &Recorded) -> Option<StepView> {
         let at = recorded.at;
         let path = match &recorded.event {
-            Event::Started(_)
-            | Event::LetSettled { .. }
+            Event::LetSettled { .. }
             | Event::Telling { .. }
             | Event::Told { .. }
-            | Event::CancelRequested { .. }
             | Event::Acknowledged { .. }
             | Event::Rerun { .. }
             | Event::UndoRequested { goes_on: true, .. } => return None,
-            Event::UndoRequested { .. } => {
-                self.closed = None;
-                self.failing = false;
+            Event::Started(_)
+            | Event::Admitted { .. }
+            | Event::CancelRequested { .. }
+            | Event::UndoRequested { .. }
+            | Event::Retried { .. }
+            | Event::Failing { .. }
+            | Event::Closed { .. } => {
+                self.of_the_run(&recorded.event);
                 return None;
             }
             Event::Asked(_) | Event::Replied(_) | Event::Escalated { .. } | Event::InquiryClosed { .. } => {
                 return self.of_people(&recorded.event, at);
-            }
-            Event::Retried { places, .. } => {
-                self.retried(places);
-                return None;
-            }
-            Event::Failing { .. } => {
-                self.failing = true;
-                return None;
-            }
-            Event::Closed { status, .. } => {
-                self.closed = Some(*status);
-                return None;
             }
             Event::Expanded { step, items } => {
                 let path = Path::step(step);
@@ -415,6 +428,7 @@ impl StepView {
                 self.in_time(event, at);
             }
             Event::Started(_)
+            | Event::Admitted { .. }
             | Event::LetSettled { .. }
             | Event::Expanded { .. }
             | Event::Asked(_)

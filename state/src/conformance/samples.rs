@@ -143,8 +143,10 @@ pub fn new_run(entity_name: &str, incident: Option<&IncidentId>, playbook_id: &s
             deadline: moment(86_400),
             rerun_of: None,
             ends: None,
+            turn: None,
         },
         once: None,
+        join: None,
     }
 }
 
@@ -181,6 +183,7 @@ pub fn row(status: RunStatus, note: &str) -> RunRow {
         effects: 0,
         note: note.to_owned(),
         attention: false,
+        turns: None,
     }
 }
 

@@ -168,16 +168,24 @@ fn start(begun: Box<Begun>, at: Timestamp, view: &impl View) -> Result<Decision,
     Ok((Some(Record::Started { begun, at }), Reply::Run(run)))
 }
 
-/// The run that an equal `once_per` key attaches to.
+/// The run that an equal `once_per` key attaches to, else the one that is to be joined.
 fn same_run(begun: &Begun, at: Timestamp, view: &impl View) -> Result<Option<RunId>, StoreError> {
-    let Some(once) = &begun.once else {
+    let started = &begun.started;
+    if let Some(once) = &begun.once {
+        let ran: Option<Ran> = view.value(&keys::once(&started.entity, &started.playbook.id, &once.key))?;
+        if let Some(Ran(run, _)) = ran.filter(|Ran(_, first)| fold::still_counts(*first, once.within, at)) {
+            return Ok(Some(run));
+        }
+    }
+    let Some(run) = &begun.join else {
         return Ok(None);
     };
-    let started = &begun.started;
-    let ran: Option<Ran> = view.value(&keys::once(&started.entity, &started.playbook.id, &once.key))?;
-    Ok(ran
-        .filter(|Ran(_, first)| fold::still_counts(*first, once.within, at))
-        .map(|Ran(run, _)| run))
+    let entity: Option<EntityId> = view.value(&keys::run_entity(run))?;
+    if entity.as_ref() == Some(&started.entity) {
+        Ok(Some(run.clone()))
+    } else {
+        Err(fold::no_run(run))
+    }
 }
 
 fn free(run: &RunId, view: &impl View) -> Result<(), StoreError> {

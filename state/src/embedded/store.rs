@@ -30,11 +30,7 @@ fn wrong_answer(reply: &Reply) -> StoreError {
 
 fn begun(new: NewRun) -> Result<Begun, StoreError> {
     fold::check_run(&new)?;
-    Ok(Begun {
-        started: new.started,
-        once: new.once,
-        facts_as_accepted: false,
-    })
+    Ok(new.into())
 }
 
 fn proposals(shared: &Shared, decisions: Vec<MatchDecision>) -> Result<Vec<Proposal>, StoreError> {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
+    /// It has not begun: as many runs of its key are at work as there may be.
+    Queued,
     /// Work is going on.
     Running,
     /// Waits for a time, or for the reply of somebody who was asked.
@@ -35,6 +37,7 @@ impl RunStatus {
     /// The spelling in files, JSON and output.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::Running => "running",
             Self::Waiting => "waiting",
             Self::Failing => "failing",

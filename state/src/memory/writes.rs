@@ -126,10 +126,11 @@ impl Held {
                         && begun.started.playbook.id == new.started.playbook.id
                         && begun.started.entity == new.started.entity
                 });
-                if let Some(run) = same
-                    .map(|begun| begun.started.run.clone())
-                    .or_else(|| self.same_run(&new, at))
-                {
+                let same = match same {
+                    Some(begun) => Some(begun.started.run.clone()),
+                    None => self.same_run(&new, at)?,
+                };
+                if let Some(run) = same {
                     return Ok(Ruling::Attached { playbook, run });
                 }
                 let twice = before
@@ -139,22 +140,34 @@ impl Held {
                 if twice || self.runs.contains_key(&new.started.run) {
                     return Err(self.taken(&new.started.run));
                 }
-                Ok(Ruling::Started(Box::new(begun(*new))))
+                Ok(Ruling::Started(Box::new(Begun::from(*new))))
             }
         }
     }
 
-    /// The run that an equal `once_per` key attaches to.
-    fn same_run(&self, new: &NewRun, at: Timestamp) -> Option<RunId> {
-        let once = new.once.as_ref()?;
+    /// The run that an equal `once_per` key attaches to, else the one that is to be joined.
+    fn same_run(&self, new: &NewRun, at: Timestamp) -> Result<Option<RunId>, StoreError> {
         let started = &new.started;
-        let key = (
-            started.entity.clone(),
-            started.playbook.id.clone(),
-            once.key.clone(),
-        );
-        let (run, first) = self.once.get(&key)?;
-        fold::still_counts(*first, once.within, at).then(|| run.clone())
+        if let Some(once) = &new.once {
+            let key = (
+                started.entity.clone(),
+                started.playbook.id.clone(),
+                once.key.clone(),
+            );
+            let ran = self.once.get(&key);
+            if let Some((run, _)) = ran.filter(|(_, first)| fold::still_counts(*first, once.within, at)) {
+                return Ok(Some(run.clone()));
+            }
+        }
+        let Some(run) = &new.join else {
+            return Ok(None);
+        };
+        let kept = self.runs.get(run);
+        if kept.is_some_and(|kept| kept.summary.entity == started.entity) {
+            Ok(Some(run.clone()))
+        } else {
+            Err(fold::no_run(run))
+        }
     }
 
     fn taken(&self, run: &RunId) -> StoreError {
@@ -173,7 +186,7 @@ impl Held {
                 return Err(missing(incident));
             }
         }
-        if let Some(run) = self.same_run(&new, at) {
+        if let Some(run) = self.same_run(&new, at)? {
             self.record(&Record::Attached {
                 run: run.clone(),
                 incident: new.started.incident.clone(),
@@ -187,7 +200,7 @@ impl Held {
         if self.runs.contains_key(&run) {
             return Err(self.taken(&run));
         }
-        let begun = begun(new);
+        let begun = Begun::from(new);
         let first = self.record(&Record::Started {
             begun: Box::new(begun.clone()),
             at,
@@ -426,14 +439,6 @@ fn note_inquiry(
             }
         }
         _ => {}
-    }
-}
-
-fn begun(new: NewRun) -> Begun {
-    Begun {
-        started: new.started,
-        once: new.once,
-        facts_as_accepted: false,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::conformance::samples::{
 };
 use crate::event::{
     Inquiry, InquiryEnd, Intended, Inverse, LeftOut, OnTimeout, Outcome, ProbeAnswer, Recorded, RefusalKind,
-    Reply, ReplyWord, RunStatus, Settlement, SkipCause, Started, Told,
+    Reply, ReplyWord, RunStatus, Settlement, SkipCause, Started, Told, Turn,
 };
 use crate::ids::{InquiryId, Path};
 
@@ -353,6 +353,16 @@ fn what_time_brings() -> Vec<Event> {
             path: Path::step("chase"),
             cause: SkipCause::UntilTrue,
         },
+        Event::Started(Started {
+            turn: Some(Turn {
+                key: "\"203.0.113.77\"".to_owned(),
+                limit: 1,
+            }),
+            ..new_run("ville-a", None, "triage", 3).started
+        }),
+        Event::Admitted {
+            deadline: moment(86_500),
+        },
     ]
 }
 
@@ -373,6 +383,7 @@ fn event_kinds(event: &Event) -> &'static str {
         | Event::Waits { .. }
         | Event::RoundScheduled { .. }
         | Event::RoundsEnded { .. }
+        | Event::Admitted { .. }
         | Event::Asked(_)
         | Event::Telling { .. }
         | Event::Told { .. }
@@ -405,6 +416,7 @@ fn all_records() -> Vec<Record> {
         Box::new(Begun {
             started,
             once,
+            join: None,
             facts_as_accepted: thin,
         })
     };
@@ -523,6 +535,19 @@ fn all_records() -> Vec<Record> {
             updates: Vec::new(),
             measures: Vec::new(),
         })),
+        Record::Committed(Box::new(CommittedRecord {
+            run: run_id(1),
+            from: 1,
+            previous: 4_294_967_360,
+            at: Some(at),
+            events: Vec::new(),
+            row: RunRow {
+                turns: Some("ville-a triage \"203.0.113.77\"".to_owned()),
+                ..row(RunStatus::Queued, "waits for its turn")
+            },
+            updates: Vec::new(),
+            measures: Vec::new(),
+        })),
     ]
 }
 
@@ -557,8 +582,8 @@ fn the_golden_file_holds_every_kind() {
     for event in all_events() {
         *events.entry(event_kinds(&event)).or_default() += 1;
     }
-    // 28 kinds; refusals have two names in the audit list.
-    assert_eq!(events.len(), 29, "{events:?}");
+    // 29 kinds; refusals have two names in the audit list.
+    assert_eq!(events.len(), 30, "{events:?}");
     let records: std::collections::BTreeSet<String> = all_records()
         .iter()
         .map(|record| match serde_json::to_value(record).unwrap() {

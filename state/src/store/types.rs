@@ -55,6 +55,8 @@ pub struct NewRun {
     pub started: Started,
     /// `trigger.once_per`, resolved: equal keys within the span attach instead.
     pub once: Option<Once>,
+    /// An open run that the incident joins instead, when `once` names none.
+    pub join: Option<RunId>,
 }
 
 /// A resolved `once_per`.
@@ -157,6 +159,10 @@ pub struct RunRow {
     /// It failed, and nobody has retried, undone, settled or acknowledged it yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub attention: bool,
+    /// What it takes turns with, while it is open: equal for runs that may not all be at work at
+    /// once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<String>,
 }
 
 #[expect(

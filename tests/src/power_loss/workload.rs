@@ -81,6 +81,7 @@ pub(super) async fn fill(
         let new = NewRun {
             started: started(&run, &incident, playbook, at)?,
             once: None,
+            join: None,
         };
         store.start(new, at).await.map_err(failed)?;
         known.push(Acknowledged::Events(run.clone(), 1));
@@ -157,6 +158,7 @@ fn started(
         deadline: at,
         rerun_of: None,
         ends: None,
+        turn: None,
     })
 }
 
@@ -176,6 +178,7 @@ fn commit(run: &RunId, event: u64, at: Timestamp) -> Commit {
             effects: 0,
             note: String::new(),
             attention: false,
+            turns: None,
         },
         updates: Vec::new(),
         measures: Vec::new(),

@@ -34,6 +34,7 @@ impl Draft<'_> {
                 })?;
                 Ok(())
             }
+            Command::Admit => self.admit(),
             Command::Recover => {
                 self.attempts_lost()?;
                 Ok(self.letters_lost()?)
@@ -77,13 +78,10 @@ impl Draft<'_> {
                 person,
                 outcome,
             } => self.told(number, person, outcome),
-            Command::Cancel { actor, reason } => {
-                if let Some((by, _)) = &self.run.cancel {
-                    return Err(Refusal::AlreadyCancelled { by: by.name.clone() });
-                }
-                self.record(Event::CancelRequested { actor, reason })?;
-                Ok(())
-            }
+            Command::Cancel { actor, reason } => match &self.run.cancel {
+                Some((by, _)) => Err(Refusal::AlreadyCancelled { by: by.name.clone() }),
+                None => Ok(self.record(Event::CancelRequested { actor, reason })?),
+            },
             Command::Settle {
                 path,
                 answer,
@@ -96,6 +94,15 @@ impl Draft<'_> {
             Command::Undo { paths, actor, reason } => self.undo(&paths, actor, reason),
             Command::Rerun { run, actor, reason } => Ok(self.record(Event::Rerun { run, actor, reason })?),
         }
+    }
+
+    /// The run begins, and its time runs from now.
+    fn admit(&mut self) -> Result<(), Refusal> {
+        if !self.run.is_queued() {
+            return Err(Refusal::NotQueued);
+        }
+        let deadline = later(self.around.now, self.plan.limits.time);
+        Ok(self.record(Event::Admitted { deadline })?)
     }
 
     /// Nobody knows what became of what was intended before.

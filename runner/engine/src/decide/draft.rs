@@ -69,7 +69,7 @@ impl<'a> Draft<'a> {
 
     /// Everything that follows without waiting.
     pub(super) fn follow(&mut self) -> Result<(), Corrupt> {
-        if self.run.closed.is_some() {
+        if self.run.closed.is_some() || self.run.is_queued() {
             return Ok(());
         }
         loop {

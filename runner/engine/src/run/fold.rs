@@ -90,6 +90,7 @@ impl Run {
             undo: Undo::default(),
             effects: Vec::new(),
             closed: None,
+            admitted: false,
             deadline: started.deadline,
             answered: false,
             generations: BTreeMap::new(),
@@ -163,6 +164,7 @@ impl Run {
             Event::Replied(reply) => self.replied(reply, at),
             Event::Escalated { number, who, until } => self.escalated(*number, who, *until),
             Event::InquiryClosed { number, end, detail } => self.inquiry_closed(*number, *end, detail),
+            Event::Admitted { deadline } => self.admitted_until(*deadline),
             Event::Failing { step, error } => self.fails(plan, step.as_deref(), error),
             Event::CancelRequested { actor, reason } => self.cancelled(actor, reason),
             Event::Settled {
@@ -295,6 +297,15 @@ impl Run {
             refused,
             late,
         });
+        Ok(())
+    }
+
+    fn admitted_until(&mut self, deadline: Timestamp) -> Folded {
+        if !self.is_queued() {
+            return Err("the run does not wait for its turn".to_owned());
+        }
+        self.admitted = true;
+        self.deadline = deadline;
         Ok(())
     }
 

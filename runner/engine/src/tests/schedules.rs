@@ -616,6 +616,7 @@ fn kind_of(event: &Event) -> &'static str {
         Event::RoundsEnded { .. } => "rounds: given up",
         Event::Asked(inquiry) if inquiry.steps.len() > 1 => "asked together",
         Event::Asked(_) => "asked",
+        Event::Admitted { .. } => "admitted",
         Event::Replied(_) => "replied",
         Event::Telling { .. } | Event::Told { .. } => "told",
         Event::Escalated { .. } => "escalated",

@@ -17,6 +17,7 @@ fn row(status: RunStatus) -> RunRow {
         effects: 0,
         note: String::new(),
         attention: false,
+        turns: None,
     }
 }
 
