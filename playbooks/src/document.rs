@@ -10,6 +10,7 @@ mod declarations;
 mod keys;
 mod reader;
 mod repeat;
+mod schedule;
 mod sections;
 mod step;
 mod trial;
@@ -21,6 +22,7 @@ use crate::duration::Span;
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp};
 use crate::plan::{OnFailure, Section, WhenBusy};
+use crate::schedule::Schedule;
 use crate::yaml::{Field, Node};
 
 pub use approval::{APPROVAL_ENTRIES_MAX, Approval, ApprovalForm, Ask};
@@ -124,6 +126,8 @@ pub struct Trigger {
     pub when: Option<Cel>,
     /// `once_per`.
     pub once_per: Option<OncePer>,
+    /// `schedule`, with its place.
+    pub schedule: Option<Placed<Schedule>>,
     /// `manual`, true when left out.
     pub manual: Option<bool>,
 }

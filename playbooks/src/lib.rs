@@ -30,6 +30,7 @@ pub mod operator;
 pub mod plan;
 pub mod repair;
 pub mod revision;
+pub mod schedule;
 pub mod schema;
 pub mod snippet;
 mod suggestion;

@@ -16,6 +16,7 @@ use crate::duration::Span;
 use crate::expression::Expression;
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp};
+use crate::schedule::Schedule;
 use crate::template::Template;
 use crate::types::Type;
 
@@ -136,6 +137,8 @@ pub struct Trigger {
     pub when: Option<Expression>,
     /// Later equal incidents attach to the run instead of starting another.
     pub once_per: Option<OncePer>,
+    /// When it starts by the clock, once for each entity that has it turned on.
+    pub schedule: Option<Schedule>,
     /// Whether people may start it.
     pub manual: bool,
 }

@@ -13,6 +13,7 @@ use crate::action_spec::{ActionSpec, Catalog, ErrorKind};
 use crate::incident::IncidentType;
 use crate::marking::{EffectClass, Pap, Tlp, Verdict};
 use crate::plan::{ATTEMPTS_MAX, OnTimeout, ROUNDS_MAX, RUNS_AT_ONCE_MAX, STEPS_MAX, WhenBusy};
+use crate::schedule::TIMES_OF_DAY_MAX;
 use crate::types::{TextForm, Type};
 
 /// The schema of a playbook file for the actions of a catalogue.
@@ -35,6 +36,10 @@ pub fn playbook(catalog: &dyn Catalog) -> Value {
     definitions.insert(
         "duration".to_owned(),
         json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["30s", "5m", "2h", "7d"]}),
+    );
+    definitions.insert(
+        "time_of_day".to_owned(),
+        json!({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
     );
     definitions.insert(
         "cel".to_owned(),
@@ -83,6 +88,20 @@ fn properties() -> Value {
                     "type": "object", "additionalProperties": false, "required": ["key", "within"],
                     "properties": {"key": true, "within": reference("duration")},
                     "description": "Later equal incidents attach to the run instead of starting another.",
+                },
+                "schedule": {
+                    "type": "object", "additionalProperties": false, "required": ["per"],
+                    "oneOf": [{"required": ["every"]}, {"required": ["at"]}],
+                    "properties": {
+                        "every": reference("duration"),
+                        "at": {"anyOf": [
+                            reference("time_of_day"),
+                            {"type": "array", "minItems": 1, "maxItems": TIMES_OF_DAY_MAX, "items": reference("time_of_day")},
+                        ]},
+                        "tz": {"type": "string"},
+                        "per": {"const": "entity"},
+                    },
+                    "description": "Starts by the clock, without an incident.",
                 },
                 "manual": {"type": "boolean", "default": true},
             },

@@ -36,6 +36,7 @@ mod parts;
 mod people;
 pub(crate) mod perform;
 mod register;
+mod schedule;
 mod setbacks;
 mod starting;
 mod timers;

@@ -149,9 +149,24 @@ impl Operations for LocalOperations {
     async fn playbooks(&self, caller: &Principal) -> Answer<Vec<PlaybookView>> {
         let scope = caller.scope(Permission::See)?;
         let operator = self.dispatcher.operator();
+        let now = self.dispatcher.now();
         let view = |compiled: &Arc<Compiled>| {
             let plan = &compiled.plan;
+            let rollout: BTreeMap<_, _> = operator
+                .entities
+                .values()
+                .filter_map(|entity| Some((entity.id.parse().ok()?, *entity.rollout.get(&plan.id)?)))
+                .filter(|(entity, mode)| mode.starts() && scope.covers(entity))
+                .collect();
+            let next_start = |entity: &EntityId| {
+                let zone = &operator.entities.get(entity.as_str())?.timezone;
+                plan.trigger.schedule.as_ref()?.next_due(now, zone)
+            };
             PlaybookView {
+                next_start: rollout
+                    .keys()
+                    .filter_map(|entity| Some((entity.clone(), next_start(entity)?)))
+                    .collect(),
                 id: plan.id.clone(),
                 name: plan.name.clone(),
                 version: plan.version,
@@ -162,12 +177,7 @@ impl Operations for LocalOperations {
                 incident_types: plan.trigger.incident.clone(),
                 manual: plan.trigger.manual,
                 steps: plan.steps.len(),
-                rollout: operator
-                    .entities
-                    .values()
-                    .filter_map(|entity| Some((entity.id.parse().ok()?, *entity.rollout.get(&plan.id)?)))
-                    .filter(|(entity, mode)| mode.starts() && scope.covers(entity))
-                    .collect(),
+                rollout,
             }
         };
         Ok(self.dispatcher.library().current().values().map(view).collect())

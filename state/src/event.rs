@@ -66,6 +66,8 @@ pub enum StartedBy {
     Trigger,
     /// Somebody started it.
     Hand,
+    /// Its time came.
+    Schedule,
     /// An effect reached its end and is taken back by itself.
     Expiry,
 }

@@ -12,6 +12,7 @@
 
 mod approvals;
 mod cancelling;
+mod clock;
 mod command_line;
 mod crash;
 mod crash_decisions;

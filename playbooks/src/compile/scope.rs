@@ -25,7 +25,10 @@ pub(super) fn outside(work: &Work<'_>) -> TypeEnv {
         .map(|kind| kind.value)
         .collect();
     let mut env = TypeEnv::new(work.enums.clone());
-    env.add_name("incident", Type::incident(&kinds), None);
+    // A run that the clock starts has no incident.
+    if work.document.trigger.schedule.is_none() {
+        env.add_name("incident", Type::incident(&kinds), None);
+    }
     env.add_name("entity", entity(work.environment.operator), None);
     env.add_name("org", Type::organisation(), None);
     env
@@ -120,6 +123,17 @@ pub(super) fn section_facts(section: Section) -> Vec<String> {
 pub(super) fn trigger(work: &mut Work<'_>) -> Option<Trigger> {
     let document = work.document;
     let mut env = outside(work);
+    if let (Some(schedule), Some(kind)) = (&document.trigger.schedule, document.trigger.incident.first()) {
+        let finding = work
+            .error(
+                "PB112",
+                &kind.place,
+                "a playbook is started by incidents or by the clock, not by both".to_owned(),
+            )
+            .help("make it two playbooks: a run that the clock starts has no incident");
+        let finding = finding.evidence(work.source, schedule.place.clone(), "the clock starts it here");
+        work.report(finding);
+    }
     let when = match &document.trigger.when {
         Some(cel) => {
             let expected = Expected::Condition("when".to_owned());
@@ -151,6 +165,11 @@ pub(super) fn trigger(work: &mut Work<'_>) -> Option<Trigger> {
         incident: document.trigger.incident.iter().map(|kind| kind.value).collect(),
         when,
         once_per,
+        schedule: document
+            .trigger
+            .schedule
+            .as_ref()
+            .map(|placed| placed.value.clone()),
         manual: document.trigger.manual.unwrap_or(true),
     })
 }

@@ -45,12 +45,21 @@ pub(super) const PLAYBOOK: Keys = Keys {
 
 pub(super) const TRIGGER: Keys = Keys {
     what: "`trigger`",
-    known: &["incident", "when", "once_per", "manual"],
-    unbuilt: &[(
-        "schedule",
-        "remove it and start the playbook by hand or from a timer of your own",
-    )],
-    foreign: &[("type", "incident"), ("types", "incident"), ("if", "when")],
+    known: &["incident", "when", "once_per", "schedule", "manual"],
+    unbuilt: &[],
+    foreign: &[
+        ("type", "incident"),
+        ("types", "incident"),
+        ("if", "when"),
+        ("cron", "schedule"),
+    ],
+};
+
+pub(super) const SCHEDULE: Keys = Keys {
+    what: "`schedule`",
+    known: &["every", "at", "tz", "per"],
+    unbuilt: &[],
+    foreign: &[("interval", "every"), ("time", "at"), ("timezone", "tz")],
 };
 
 pub(super) const ONCE_PER: Keys = Keys {

@@ -7,6 +7,7 @@ use crate::plan::{RUNS_AT_ONCE_MAX, STEPS_MAX, Section, WhenBusy};
 use crate::yaml::{Data, Field, Node};
 
 use super::reader::Reader;
+use super::schedule::schedule;
 use super::{
     Concurrency, DESCRIPTION_CHARACTERS_MAX, Document, INPUTS_MAX, LETS_MAX, LINE_CHARACTERS_MAX, Limits,
     OncePer, Placed, Step, TAGS_MAX, Trigger, declarations, keys, step,
@@ -175,6 +176,9 @@ fn trigger(reader: &mut Reader<'_>, field: &Field) -> Trigger {
     trigger.once_per = fields
         .get("once_per")
         .and_then(|field| once_per(reader, &field.value));
+    trigger.schedule = fields
+        .get("schedule")
+        .and_then(|field| schedule(reader, &field.value));
     trigger.manual = fields
         .get("manual")
         .and_then(|field| reader.boolean(&field.value, "manual"));

@@ -31,6 +31,29 @@ fn the_shape_of_the_file_is_checked() {
     assert_eq!(with("steps: {a: {uses: x.y}}\n"), Vec::<String>::new());
     assert_eq!(with("stepz: {}\nsteps: {a: {uses: x.y}}\n"), ["PB109 6:1"]);
     assert_eq!(with("language: 1\nsteps: {a: {uses: x.y}}\n"), ["PB199 6:1"]);
+    let clock = |fields: &str| {
+        with(&format!(
+            "trigger: {{schedule: {{{fields}}}}}\nsteps: {{a: {{uses: x.y}}}}\n"
+        ))
+    };
+    for good in [
+        "every: 1m, per: entity",
+        "every: 31d, per: entity",
+        "at: \"07:30\", per: entity",
+        "at: [\"07:30\", \"19:00\"], tz: Europe/Paris, per: entity",
+    ] {
+        assert_eq!(clock(good), Vec::<String>::new(), "{good}");
+    }
+    assert_eq!(clock("every: 1h"), ["PB110 6:21"]);
+    assert_eq!(clock("every: 1h, per: organisation"), ["PB199 6:38"]);
+    assert_eq!(clock("per: entity"), ["PB110 6:21"]);
+    assert_eq!(clock("every: 59s, per: entity"), ["PB114 6:29"]);
+    assert_eq!(clock("every: 32d, per: entity"), ["PB114 6:29"]);
+    assert_eq!(clock("every: 1h, at: \"07:30\", per: entity"), ["PB112 6:21"]);
+    assert_eq!(clock("every: 1h, tz: UTC, per: entity"), ["PB112 6:37"]);
+    assert_eq!(clock("at: \"25:00\", per: entity"), ["PB112 6:26"]);
+    assert_eq!(clock("at: [], per: entity"), ["PB114 6:26"]);
+    assert_eq!(clock("at: \"07:30\", tz: Mars/Base, per: entity"), ["PB112 6:39"]);
     let turns = |fields: &str| {
         with(&format!(
             "concurrency: {{{fields}}}\nsteps: {{a: {{uses: x.y}}}}\n"

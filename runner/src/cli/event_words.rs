@@ -3,7 +3,7 @@
 //! Owns phrasing only. `--json` has everything.
 
 use serde_json::Value;
-use state::event::{Event, Inquiry, Outcome, Recorded, Settlement, Started, Subject, Told};
+use state::event::{Event, Inquiry, Outcome, Recorded, Settlement, Started, StartedBy, Subject, Told};
 use state::ids::Path;
 
 use super::terminal::spent;
@@ -91,7 +91,11 @@ pub(super) fn sentence(recorded: &Recorded) -> String {
 fn begun(started: &Started) -> String {
     format!(
         "started by {}{} for {} on {}, until {} at the latest",
-        started.actor.name,
+        if started.by == StartedBy::Schedule {
+            "the clock"
+        } else {
+            &started.actor.name
+        },
         started
             .rerun_of
             .as_ref()

@@ -98,6 +98,7 @@ impl Dispatcher {
             self.decide_later(incident);
         }
         self.spawn_expiry();
+        self.spawn_schedule();
         Ok(found)
     }
 

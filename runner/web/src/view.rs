@@ -297,6 +297,9 @@ pub struct PlaybookView {
     pub steps: usize,
     /// The mode it has for each entity in the caller's reach for which it is not off.
     pub rollout: BTreeMap<EntityId, Rollout>,
+    /// When the clock starts it next, for each of these entities.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub next_start: BTreeMap<EntityId, Timestamp>,
 }
 
 /// A wish to start a playbook.

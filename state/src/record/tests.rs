@@ -17,7 +17,7 @@ use crate::conformance::samples::{
 };
 use crate::event::{
     Inquiry, InquiryEnd, Intended, Inverse, LeftOut, OnTimeout, Outcome, ProbeAnswer, Recorded, RefusalKind,
-    Reply, ReplyWord, RunStatus, Settlement, SkipCause, Started, Told, Turn,
+    Reply, ReplyWord, RunStatus, Settlement, SkipCause, Started, StartedBy, Told, Turn,
 };
 use crate::ids::{InquiryId, Path};
 
@@ -363,6 +363,10 @@ fn what_time_brings() -> Vec<Event> {
         Event::Admitted {
             deadline: moment(86_500),
         },
+        Event::Started(Started {
+            by: StartedBy::Schedule,
+            ..new_run("ville-a", None, "weekly", 4).started
+        }),
     ]
 }
 
