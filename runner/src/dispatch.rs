@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use playbooks::operator::Operator;
 use state::ids::RunId;
 use state::store::Store;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::live::Feed;
@@ -36,6 +36,7 @@ mod parts;
 mod people;
 pub(crate) mod perform;
 mod register;
+mod rotation;
 mod schedule;
 mod setbacks;
 mod starting;
@@ -50,8 +51,10 @@ pub use self::people::{DECIDE_SECONDS_MAX, DecideError, Heard};
 pub use self::starting::{ByHand, StartError, StartedByHand};
 pub use self::trigger::{NOT_ASKED, TriggerError};
 
-/// Runs that are worked on at the same time. The others wait in order of arrival.
+/// Runs that are worked on at the same time. The others wait; entities take turns.
 pub const RUNS_ACTIVE_MAX: usize = 512;
+/// Incidents whose triggers are decided at the same time. The others wait; entities take turns.
+pub const DECISIONS_ACTIVE_MAX: usize = 64;
 /// Messages waiting for one run: outcomes come from its own tasks, so only people fill this.
 pub const RUN_INBOX_MAX: usize = 64;
 /// What a run's worker is told.
@@ -83,11 +86,14 @@ struct Inner {
     clock: Arc<dyn Clock>,
     evenness: evenness::Evenness,
     workers: Mutex<HashMap<RunId, mpsc::Sender<Message>>>,
-    slots: Semaphore,
+    /// Deciding triggers.
+    decisions: rotation::Rotation,
+    /// Working on runs.
+    slots: rotation::Rotation,
     /// Of each entity, so that one in trouble does not take all of [`RUNS_ACTIVE_MAX`].
     places: Places,
     /// Steps that are performed at once.
-    steps: Semaphore,
+    steps: rotation::Rotation,
     timers: timers::Timers,
     setbacks: setbacks::Setbacks,
     returning: expiry::Returning,
@@ -124,11 +130,10 @@ impl Dispatcher {
                 evenness: evenness::Evenness::new(&*parts.clock),
                 clock: parts.clock,
                 workers: Mutex::default(),
-                slots: Semaphore::new(RUNS_ACTIVE_MAX),
+                decisions: rotation::Rotation::new(DECISIONS_ACTIVE_MAX),
+                slots: rotation::Rotation::new(RUNS_ACTIVE_MAX),
                 places: Places::new(&parts.limits),
-                steps: Semaphore::new(
-                    usize::try_from(parts.limits.steps_at_once).map_or(1, |steps| steps.max(1)),
-                ),
+                steps: rotation::Rotation::new(usize::try_from(parts.limits.steps_at_once).unwrap_or(1)),
                 timers: timers::Timers::default(),
                 setbacks: setbacks::Setbacks::default(),
                 returning: expiry::Returning::default(),

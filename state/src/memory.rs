@@ -213,6 +213,11 @@ impl Store for MemoryStore {
             .unwrap_or_default())
     }
 
+    async fn entity_of(&self, run: &RunId) -> Result<Option<EntityId>, StoreError> {
+        let held = self.held();
+        Ok(held.runs.get(run).map(|kept| kept.summary.entity.clone()))
+    }
+
     async fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError> {
         Ok(self
             .held()

@@ -152,6 +152,9 @@ pub trait Store: Send + Sync + 'static {
     /// The events of a run, oldest first. Empty when there is no such run.
     async fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError>;
 
+    /// Whose a run is; none when there is no such run. Cheaper than [`Self::load`].
+    async fn entity_of(&self, run: &RunId) -> Result<Option<EntityId>, StoreError>;
+
     /// Runs that are not over, and when each wants to be looked at. What recovery starts from.
     async fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError>;
 

@@ -31,6 +31,7 @@ mod questions;
 mod setbacks;
 mod shadow;
 mod simulate;
+mod storm;
 mod tenancy;
 mod tenants;
 mod trials;

@@ -150,6 +150,9 @@ impl Store for Hooked {
     async fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
         self.inner.load(run).await
     }
+    async fn entity_of(&self, run: &RunId) -> Result<Option<EntityId>, StoreError> {
+        self.inner.entity_of(run).await
+    }
     async fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError> {
         self.inner.open_runs().await
     }

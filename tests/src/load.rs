@@ -13,5 +13,6 @@ pub mod drive;
 pub mod machine;
 pub mod project;
 pub mod sortie;
+pub mod storm;
 pub mod triage;
 pub mod watch;

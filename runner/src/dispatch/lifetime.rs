@@ -95,7 +95,7 @@ impl Dispatcher {
         }
         for incident in self.inner.store.undecided_incidents().await? {
             found.undecided += 1;
-            self.decide_later(incident);
+            self.decide_later(incident, None);
         }
         self.spawn_expiry();
         self.spawn_schedule();

@@ -45,8 +45,8 @@ impl Dispatcher {
     /// Performs or probes. Never panics and never retries; the registry bounds the time.
     pub(super) async fn carry_out(&self, call: Call, intended: Arc<Intended>, probe: bool) -> Answer {
         let inner = &self.inner;
-        // Its time runs from when it is sent. The semaphore is never closed.
-        let _turn = inner.steps.acquire().await;
+        // Its time runs from when it is sent.
+        let _turn = inner.steps.of(&call.entity.id).await;
         let begun = self.now();
         let finding = if probe {
             let connection = intended.connections.first().map(String::as_str);

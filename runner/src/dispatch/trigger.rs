@@ -9,7 +9,7 @@ use engine::Match;
 use playbooks::operator::{Entity, Operator};
 use state::access::Actor;
 use state::event::{Mode, Started, StartedBy};
-use state::ids::IncidentId;
+use state::ids::{EntityId, IncidentId};
 use state::store::{
     Accepted, MatchDecision, MatchResult, MatchRow, MatchVerdict, NewIncident, NewRun, StoreError,
     StoredIncident,
@@ -38,9 +38,10 @@ impl Dispatcher {
     /// Keeps an incident. When this returns it is durable; its triggers are decided at once after
     /// that, and also if the process ends now.
     pub async fn accept(&self, new: NewIncident) -> Result<Accepted, StoreError> {
+        let entity = new.entity.clone();
         let accepted = self.inner.store.accept(new).await;
         match &accepted {
-            Ok(Accepted::New(id)) => self.decide_later(id.clone()),
+            Ok(Accepted::New(id)) => self.decide_later(id.clone(), Some(entity)),
             Err(error @ StoreError::Stopped { .. }) => self.break_down(error),
             _ => {}
         }
@@ -51,6 +52,7 @@ impl Dispatcher {
     /// its triggers are not asked, now or after a crash; the ledger says so.
     pub async fn accept_for_hand(&self, new: NewIncident) -> Result<IncidentId, StoreError> {
         let new = NewIncident { by_hand: true, ..new };
+        let entity = new.entity.clone();
         let id = match self.inner.store.accept(new).await? {
             Accepted::Duplicate { of, .. } => return Ok(of),
             Accepted::New(id) => id,
@@ -59,19 +61,22 @@ impl Dispatcher {
             Ok(_) => {}
             Err(TriggerError::Store(error @ StoreError::Stopped { .. })) => return Err(error),
             // The start does not need the ledger, which is written as soon as it can be.
-            Err(_) => self.decide_later(id.clone()),
+            Err(_) => self.decide_later(id.clone(), Some(entity)),
         }
         Ok(id)
     }
 
-    pub(super) fn decide_later(&self, incident: IncidentId) {
+    /// Decides the triggers of an incident when it is its entity's turn, and again until that is
+    /// stored. Who does not know the entity leaves it to this.
+    pub(super) fn decide_later(&self, incident: IncidentId, entity: Option<EntityId>) {
         let dispatcher = self.clone();
         self.inner.tasks.spawn(async move {
             for failures in 0_u32.. {
                 if dispatcher.is_draining() {
                     return;
                 }
-                let error = match dispatcher.decide_triggers(&incident).await {
+                let decided = dispatcher.decide_in_turn(&incident, entity.as_ref()).await;
+                let error = match decided {
                     Ok(_) => return,
                     Err(TriggerError::Store(error @ StoreError::Stopped { .. })) => {
                         return dispatcher.break_down(&error);
@@ -89,15 +94,31 @@ impl Dispatcher {
         });
     }
 
+    async fn decide_in_turn(
+        &self,
+        incident: &IncidentId,
+        entity: Option<&EntityId>,
+    ) -> Result<Vec<MatchRow>, TriggerError> {
+        let entity = match entity {
+            Some(entity) => entity.clone(),
+            None => self.stored(incident).await?.entity,
+        };
+        let _turn = self.inner.decisions.of(entity.as_str()).await;
+        if self.is_draining() {
+            return Ok(Vec::new());
+        }
+        self.decide_triggers(incident).await
+    }
+
+    async fn stored(&self, incident: &IncidentId) -> Result<StoredIncident, TriggerError> {
+        let stored = self.inner.store.incident(incident).await?;
+        stored.ok_or_else(|| TriggerError::Missing(format!("there is no incident {incident}")))
+    }
+
     /// Decides the triggers of an incident and begins the runs that start. Deciding again changes
     /// nothing.
     pub async fn decide_triggers(&self, incident: &IncidentId) -> Result<Vec<MatchRow>, TriggerError> {
-        let stored = self
-            .inner
-            .store
-            .incident(incident)
-            .await?
-            .ok_or_else(|| TriggerError::Missing(format!("there is no incident {incident}")))?;
+        let stored = self.stored(incident).await?;
         let operator = self.operator();
         let entity = operator.entities.get(stored.entity.as_str()).ok_or_else(|| {
             TriggerError::Missing(format!(

@@ -124,26 +124,19 @@ impl Worker {
 
     /// Waits for a place among the active runs, of its entity and of all, and works.
     async fn in_turn(&mut self, first: Message) -> Result<(), Trouble> {
-        let dispatcher = self.dispatcher.clone();
-        let mut place = None;
-        loop {
-            let slot = dispatcher.inner.slots.acquire().await;
-            if slot.is_err() || dispatcher.is_draining() {
-                self.leave();
-                return Ok(());
-            }
-            let loaded = self.load().await?;
-            let places = dispatcher.inner.places.of(&loaded.started.entity);
-            if place.is_none() {
-                place = Arc::clone(&places).try_acquire_owned().ok();
-            }
-            if place.is_some() {
-                return self.work(loaded, first).await;
-            }
-            // A run that waits for its entity's turn holds neither memory nor a place of others.
-            drop((loaded, slot));
-            place = places.acquire_owned().await.ok();
+        let inner = Arc::clone(&self.dispatcher.inner);
+        let entity = inner.store.entity_of(&self.run).await?;
+        let entity = entity.ok_or_else(|| Trouble::Run("it is not in the store".to_owned()))?;
+        // A run that waits holds no memory, and one that waits for a place of its entity nothing
+        // that others wait for. The places are never closed.
+        let _place = inner.places.of(&entity).acquire_owned().await;
+        let _slot = inner.slots.of(entity.as_str()).await;
+        if self.dispatcher.is_draining() {
+            self.leave();
+            return Ok(());
         }
+        let loaded = self.load().await?;
+        self.work(loaded, first).await
     }
 
     async fn work(&mut self, mut loaded: Loaded, first: Message) -> Result<(), Trouble> {

@@ -244,6 +244,9 @@ pub(super) async fn commits_append_in_order(store: &dyn Store) {
         Some(finished("look", json!({ "score": 0.1 })))
     );
     assert_eq!(store.load(&run_id(9)).await.expect("read"), []);
+    let whose = store.entity_of(&run_id(1)).await.expect("read");
+    assert_eq!(whose, Some(entity("ville-a")));
+    assert_eq!(store.entity_of(&run_id(9)).await.expect("read"), None);
 }
 
 pub(super) async fn commits_are_whole_or_nothing(store: &dyn Store) {

@@ -220,9 +220,12 @@ impl Shared {
         }
     }
 
+    pub(super) fn entity_of(&self, run: &RunId) -> Result<Option<EntityId>, StoreError> {
+        self.index.value(&keys::run_entity(run))
+    }
+
     pub(super) fn run_head(&self, run: &RunId) -> Result<Option<(EntityId, RunHead)>, StoreError> {
-        let entity: Option<EntityId> = self.index.value(&keys::run_entity(run))?;
-        let Some(entity) = entity else {
+        let Some(entity) = self.entity_of(run)? else {
             return Ok(None);
         };
         let head: Option<RunHead> = self.index.value(&keys::run(&entity, run))?;

@@ -162,6 +162,11 @@ impl Store for EmbeddedStore {
         self.read(move |shared| shared.load(&run)).await
     }
 
+    async fn entity_of(&self, run: &RunId) -> Result<Option<EntityId>, StoreError> {
+        let run = run.clone();
+        self.read(move |shared| shared.entity_of(&run)).await
+    }
+
     async fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError> {
         self.read(Shared::open_runs).await
     }

@@ -11,12 +11,13 @@ use actions::clock::Clock;
 use actions::registry::Registry;
 use clap::{Args, Parser, Subcommand};
 use runner::clock::SystemClock;
+use runner::config::Limits;
 use tests::load::append::GroupedFile;
 use tests::load::bare::Bare;
 use tests::load::doubles::Doubles;
 use tests::load::drive::{Figures, drive};
 use tests::load::sortie::{Sortie, bytes_of};
-use tests::load::{capacity, machine, project, triage};
+use tests::load::{capacity, machine, project, storm, triage};
 
 /// Measures Sortie on this machine.
 #[derive(Debug, Parser)]
@@ -43,8 +44,23 @@ enum What {
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         items: u64,
     },
+    /// One entity floods while another sends an alert now and then.
+    Storm(Storm),
     /// Compiling and checking playbooks.
     Check,
+}
+
+#[derive(Debug, Args)]
+struct Storm {
+    /// Alerts of one attack, each on another machine.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
+    alerts: u64,
+    /// Alerts beside them that each make a run of their own.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    unequal: u64,
+    /// How many at the same time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    in_flight: u16,
 }
 
 #[derive(Debug, Args)]
@@ -120,6 +136,7 @@ async fn measure(arguments: Arguments) -> io::Result<()> {
             let elapsed = capacity::long_list(settings, items).await?;
             say(&format!("{items} items in {:.2} s", elapsed.as_secs_f64()))
         }
+        What::Storm(wanted) => measure_storm(folder.path(), &wanted).await,
         What::Check => measure_check(folder.path()),
     }
 }
@@ -277,6 +294,43 @@ async fn measure_waiting(folder: &Path, amount: &Amount) -> io::Result<()> {
         "restart: serving after {:.2} s, {} MiB resident",
         found.restart.as_secs_f64(),
         found.restarted_kib / 1_024
+    ))
+}
+
+async fn measure_storm(folder: &Path, wanted: &Storm) -> io::Result<()> {
+    let far_ends = Doubles::start(Duration::ZERO)?;
+    let mut settings = project::write(folder, far_ends.address(), &[("storm", storm::PLAYBOOK)])?;
+    settings.limits.active_runs_per_entity = Limits::default().active_runs_per_entity;
+    let found = storm::storm(
+        settings,
+        wanted.alerts,
+        wanted.unequal,
+        usize::from(wanted.in_flight),
+    )
+    .await?;
+    say(&format!(
+        "storm: {} alerts in {:.1} s, {:.0}/s durable with {} in flight (p50 {:.1} ms, p99 {:.1} ms)",
+        found.taken.jobs,
+        found.taken.elapsed.as_secs_f64(),
+        found.taken.rate(),
+        found.taken.most_in_flight,
+        found.taken.percentile(50).as_secs_f64() * 1_000.0,
+        found.taken.percentile(99).as_secs_f64() * 1_000.0,
+    ))?;
+    say(&format!(
+        "{} alerts of one attack: {} run, {} attached; {} other runs; all over after {:.1} s",
+        wanted.alerts,
+        found.runs_of_the_attack,
+        found.attached,
+        found.other_runs,
+        found.elapsed.as_secs_f64(),
+    ))?;
+    say(&format!(
+        "another entity meanwhile: {} alerts, from sending to the end of the run p50 {:.1} ms, p99 {:.1} ms, at most {:.1} ms",
+        found.others.len(),
+        found.percentile(50).as_secs_f64() * 1_000.0,
+        found.percentile(99).as_secs_f64() * 1_000.0,
+        found.percentile(100).as_secs_f64() * 1_000.0,
     ))
 }
 

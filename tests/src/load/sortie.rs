@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use runner::app::App;
 use runner::config::Settings;
+use serde_json::Value;
 use state::event::RunStatus;
 use state::ids::IncidentId;
 use state::store::StoreFigures;
@@ -44,10 +45,15 @@ impl Sortie {
 
     /// Submits the alert of this number; durable when this returns.
     pub async fn submit(&self, number: u64) -> io::Result<IncidentId> {
+        self.take(&project::entity(number), &triage::alert(number)).await
+    }
+
+    /// Submits a new alert of an entity; durable when this returns.
+    pub async fn take(&self, entity: &str, alert: &Value) -> io::Result<IncidentId> {
         let submission = Submission {
             content: Content::Mapper("suricata".to_owned()),
-            bytes: triage::alert(number).to_string().into_bytes().into(),
-            entity: project::entity(number).parse().ok(),
+            bytes: alert.to_string().into_bytes().into(),
+            entity: entity.parse().ok(),
         };
         let report = self
             .app
@@ -64,7 +70,12 @@ impl Sortie {
     /// The whole job: submits an alert and waits until its run has succeeded, durably.
     pub async fn triage(&self, number: u64) -> io::Result<()> {
         let incident = self.submit(number).await?;
-        match self.runs.end_of(&incident).await {
+        self.end_of(&incident).await
+    }
+
+    /// Waits until the run of this incident has succeeded, durably.
+    pub async fn end_of(&self, incident: &IncidentId) -> io::Result<()> {
+        match self.runs.end_of(incident).await {
             Some(RunStatus::Succeeded) => Ok(()),
             other => Err(io::Error::other(format!(
                 "the run of {incident} ended as {other:?}"

@@ -265,6 +265,9 @@ impl Store for SimStore {
     async fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
         self.memory().load(run).await
     }
+    async fn entity_of(&self, run: &RunId) -> Result<Option<EntityId>, StoreError> {
+        self.memory().entity_of(run).await
+    }
     async fn open_runs(&self) -> Result<Vec<(RunId, RunRow)>, StoreError> {
         self.memory().open_runs().await
     }
