@@ -150,21 +150,18 @@ impl Dispatcher {
         }
     }
 
-    /// The measure of an effect, and another one in force of the same target.
+    /// The measure of an effect, and another one of the same target that stays in force.
     async fn same_elsewhere(
         &self,
         started: &Started,
         undone: &EffectKey,
     ) -> Result<Option<(Measure, Measure)>, StoreError> {
+        let mut leaving = self.inner.leaving.lock().await;
         let in_force = self.inner.store.measures(&started.entity, self.now()).await?;
         let Some(ours) = in_force.iter().find(|measure| measure.key == *undone).cloned() else {
             return Ok(None);
         };
-        let other = in_force.into_iter().find(|other| {
-            other.key != ours.key
-                && (&other.kind, &other.target, &other.connection, &other.direction)
-                    == (&ours.kind, &ours.target, &ours.connection, &ours.direction)
-        });
+        let other = leaving.stays(&ours, &in_force);
         Ok(other.map(|other| (ours, other)))
     }
 
