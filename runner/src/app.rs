@@ -130,6 +130,7 @@ impl App {
             limits: settings.limits,
             clock,
         });
+        dispatcher.take_stock().await?;
         let weakened = project::weakened(&settings);
         let note = Note {
             entity: None,

@@ -25,12 +25,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Opens the project of a range in this process, with a hook around its writes.
 pub(crate) async fn open(soc: &Soc, hook: Arc<dyn Hook>) -> App {
+    let app = opened(soc, hook).await;
+    app.recover().await.unwrap();
+    app
+}
+
+/// The same, while what was open does not go on yet.
+pub(crate) async fn opened(soc: &Soc, hook: Arc<dyn Hook>) -> App {
     let mut waited = Duration::ZERO;
-    let app = loop {
+    loop {
         let settings = runner::project::read(soc.project(), Purpose::Serve).unwrap();
         let hook = Arc::clone(&hook);
         match App::open_with(settings, |store| Arc::new(Hooked::new(store, hook))).await {
-            Ok(app) => break app,
+            Ok(app) => return app,
             // The last tasks of the one before still let go of the folder.
             Err(AppError::Open(OpenError::InUse { .. })) if waited < soc::PATIENCE => {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -38,9 +45,7 @@ pub(crate) async fn open(soc: &Soc, hook: Arc<dyn Hook>) -> App {
             }
             Err(error) => panic!("{error}"),
         }
-    };
-    app.recover().await.unwrap();
-    app
+    }
 }
 
 /// Sends the two incidents of the demonstration; senders repeat until they are acknowledged.

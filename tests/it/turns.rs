@@ -1,12 +1,15 @@
 //! `concurrency`: how many runs of one key are at work at once, on the command line, over the API,
 //! and across kills.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use runner::demo;
 use serde_json::Value;
 use state::event::{Event, RunStatus};
 use state::ids::IncidentId;
+use state::store::MatchResult;
+use tests::hooked::Hook;
 use tests::soc::{self, PATIENCE, Process, Soc};
 use web::operations::Myself;
 use web::view::{Content, MatchWord, RunView, Submitted};
@@ -14,6 +17,7 @@ use web::{Client, Operations};
 
 use crate::BINARY;
 use crate::command_line::in_soc;
+use crate::setbacks::opened;
 
 /// Boundaries beyond which something is wrong with the enumeration itself.
 const BOUNDARIES_MAX: usize = 60;
@@ -49,7 +53,7 @@ async fn served(soc: &Soc) -> (Process, Client) {
 }
 
 /// The alert of the demonstration, about another host each time.
-async fn send(client: &Client, host: u8) -> Option<IncidentId> {
+async fn send(client: &impl Operations<Myself>, host: u8) -> Option<IncidentId> {
     let mut alert: Value = serde_json::from_slice(demo::IDS_ALERT).unwrap();
     alert["dest_ip"] = format!("5.1.1.{host}").into();
     alert["flow_id"] = host.into();
@@ -62,7 +66,7 @@ async fn send(client: &Client, host: u8) -> Option<IncidentId> {
 }
 
 /// The runs, oldest first, once they stand like this.
-async fn runs_that_are(client: &Client, wanted: &[RunStatus]) -> Vec<RunView> {
+async fn runs_that_are(client: &impl Operations<Myself>, wanted: &[RunStatus]) -> Vec<RunView> {
     let mut waited = Duration::ZERO;
     loop {
         let mut runs = soc::runs(client).await.unwrap();
@@ -189,6 +193,30 @@ async fn one_more_joins_the_run_that_is_open_or_is_dropped_and_both_say_so() {
     runs_that_are(&client, &[RunStatus::Cancelled]).await;
     send(&client, 5).await.unwrap();
     runs_that_are(&client, &[RunStatus::Cancelled, RunStatus::Waiting]).await;
+}
+
+/// A server listens before it has taken up what was open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_that_comes_right_after_a_restart_knows_of_the_runs_before_it() {
+    struct Nothing;
+    impl Hook for Nothing {}
+    let soc = set_up("drop", "30m").await;
+    let (process, client) = served(&soc).await;
+    send(&client, 2).await.unwrap();
+    runs_that_are(&client, &[RunStatus::Waiting]).await;
+    assert_eq!(process.terminate().await, Some(0));
+
+    let app = opened(&soc, Arc::new(Nothing)).await;
+    let operations = app.as_operator();
+    let second = send(&operations, 3).await.unwrap();
+    let rows = app.dispatcher.decide_triggers(&second).await.unwrap();
+    let row = rows.iter().find(|row| row.playbook.id == "slow").unwrap();
+    let MatchResult::No { why } = &row.result else {
+        panic!("{row:?}");
+    };
+    assert!(why.contains("1 of 1 runs at once are open"), "{why}");
+    runs_that_are(&operations, &[RunStatus::Waiting]).await;
+    app.close().await;
 }
 
 /// Whether the process was cut; if not, the boundary lies beyond the end.

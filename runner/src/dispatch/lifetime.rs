@@ -57,7 +57,20 @@ fn spread(run: &RunId, now: Timestamp, window: Duration) -> Timestamp {
 }
 
 impl Dispatcher {
-    /// Goes on with everything that was open when the last process ended.
+    /// Learns who takes turns. Belongs before the first start, also where nothing that is open goes
+    /// on: a start that does not know of the runs before it would not wait for them.
+    pub async fn take_stock(&self) -> Result<(), StoreError> {
+        for (run, row) in self.inner.store.open_runs().await? {
+            match (&row.turns, row.status) {
+                (Some(turns), RunStatus::Queued) => self.inner.turns.wait(turns, &run),
+                (Some(turns), _) => self.inner.turns.work(turns, &run),
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with everything that was open when the last process ended, once stock was taken.
     pub async fn recover(&self) -> Result<Recovered, StoreError> {
         let mut found = Recovered::default();
         let open = self.inner.store.open_runs().await?;
@@ -65,14 +78,6 @@ impl Dispatcher {
         let is_late = |at: Option<Timestamp>| at.is_some_and(|at| at < now);
         let late = open.iter().filter(|(_, row)| is_late(row.wake_at)).count();
         let window = late_window(late);
-        // Who takes turns is known before anybody goes on.
-        for (run, row) in &open {
-            match (&row.turns, row.status) {
-                (Some(turns), RunStatus::Queued) => self.inner.turns.wait(turns, run),
-                (Some(turns), _) => self.inner.turns.work(turns, run),
-                (None, _) => {}
-            }
-        }
         for (run, row) in open {
             match (row.status, row.wake_at) {
                 (RunStatus::Stuck, wake_at) => {

@@ -15,7 +15,7 @@ use runner::dispatch::{Dispatcher, Parts};
 use state::access::{Actor, Channel, Person};
 use state::event::{ReplyWord, Settlement, Subject};
 use state::ids::{EntityId, IncidentId, RunId};
-use state::store::{Accepted, NewIncident, Store};
+use state::store::{Accepted, NewIncident, Store, StoreError};
 
 use super::random::Random;
 use super::store::SimStore;
@@ -154,11 +154,9 @@ impl<'a> Life<'a> {
     }
 
     async fn work(&self, arrivals: &Mutex<Vec<Arrival>>, number: usize) -> Result<Ended, String> {
-        let recovered = self
-            .dispatcher
-            .recover()
-            .await
-            .map_err(|error| error.to_string())?;
+        let words = |error: StoreError| error.to_string();
+        self.dispatcher.take_stock().await.map_err(words)?;
+        let recovered = self.dispatcher.recover().await.map_err(words)?;
         if recovered.resumed + recovered.waiting + recovered.stuck + recovered.undecided > 0 {
             self.shared.counters.count("recoveries with open work");
         }
