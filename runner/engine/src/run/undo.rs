@@ -13,7 +13,7 @@ use playbooks::plan::{self, Plan, Step};
 use playbooks::types::Type;
 use playbooks::values;
 use serde_json::{Map, Value};
-use state::event::{Intended, Inverse, RunStatus};
+use state::event::{Intended, Inverse, Mode, RunStatus};
 use state::ids::{EffectKey, Path};
 
 use super::{Final, Place, Run, Spot};
@@ -85,6 +85,9 @@ impl Run {
     }
 
     fn may_be_undone(&self, spot: Spot, intended: &Intended, now: Timestamp) -> Result<(), String> {
+        if self.started.mode == Mode::Simulate {
+            return Err("nothing was done: the run only says what it would have done".to_owned());
+        }
         match self.undo.places.get(&Spot { undo: true, ..spot }) {
             None
             | Some(Place::Done {

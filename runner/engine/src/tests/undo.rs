@@ -254,3 +254,28 @@ fn a_step_may_have_everything_taken_back_when_it_fails() {
         .collect();
     assert_eq!(back, ["undo:block[1]", "undo:block[0]", "undo:isolate"]);
 }
+
+/// In the shadow nothing was done. An inverse would be a real call, and might take back what
+/// somebody else had done.
+#[test]
+fn what_was_only_simulated_is_not_taken_back() {
+    let mut scene = scene(
+        "  look:
+    name: Look
+    uses: enrich.url
+    after: [tell]
+    with: {url: \"https://bad.example/\"}
+    on_failure: undo
+",
+    );
+    scene.mode = state::event::Mode::Simulate;
+    let mut run = scene.play(scene.world().script("look", [REJECTED]));
+    assert_eq!(run.run().status(), RunStatus::Failed);
+    assert_eq!(calls(&run), ["look"]);
+
+    let refused = run.give(undo(&all())).unwrap_err();
+    assert!(
+        refused.ends_with("nothing was done: the run only says what it would have done"),
+        "{refused}"
+    );
+}
